@@ -1,0 +1,6 @@
+#pragma once
+#include "core/dtype.h"
+#include "kernels/env.h"
+namespace lampas::kernels {
+struct ReduceTable {};
+}  // namespace lampas::kernels
