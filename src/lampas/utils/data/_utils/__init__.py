@@ -1,0 +1,3 @@
+"""What the loader is made of: collating, fetching, worker processes."""
+
+from __future__ import annotations
