@@ -226,6 +226,8 @@ void detect_memory(CpuInfo& info) {
   info.memory_total = kib > 0 ? static_cast<uint64_t>(kib) * 1024
                               : static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                                     static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const int64_t swap = read_field("/proc/meminfo", "SwapTotal");
+  info.swap_total = swap > 0 ? static_cast<uint64_t>(swap) * 1024 : 0;
 #elif defined(__APPLE__)
   size_t size = sizeof info.memory_total;
   sysctlbyname("hw.memsize", &info.memory_total, &size, nullptr, 0);
@@ -351,8 +353,7 @@ CpuInfo detect() {
 #endif
   detect_features(info);
   info.best = best_isa(info.features);
-  info.chosen = wanted_isa(info.best);
-  if (info.chosen == Isa::Amx && !request_amx()) info.best = info.chosen = Isa::Avx512;
+  if (info.best == Isa::Amx && !request_amx()) info.best = Isa::Avx512;
   detect_cores(info);
   detect_memory(info);
   detect_caches(info);
@@ -369,6 +370,11 @@ const char* isa_name(Isa isa) {
 const CpuInfo& cpu_info() {
   static const CpuInfo info = detect();
   return info;
+}
+
+Isa isa() {
+  static const Isa chosen = wanted_isa(cpu_info().best);
+  return chosen;
 }
 
 uint64_t memory_available() {

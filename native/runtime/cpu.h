@@ -20,8 +20,7 @@ struct CpuFeatures {  // each one: in the processor and enabled by the system
 struct CpuInfo {
   std::string vendor, model, architecture;
   CpuFeatures features;
-  Isa best = Isa::Base;    // the most this machine can run
-  Isa chosen = Isa::Base;  // best, or lower where LAMPAS_ISA asks for it
+  Isa best = Isa::Base;  // the most this machine can run
   int64_t l1d = 0, l2 = 0, l3 = 0;  // bytes; of one core, of one core, shared
   int logical_cores = 0;            // online in the machine
   int physical_cores = 0;           // without simultaneous multithreading
@@ -29,14 +28,18 @@ struct CpuInfo {
   double cpu_quota = 0;             // of the cgroup, in cores; 0: none
   int local_ranks = 1;              // processes of this job on this machine
   uint64_t memory_total = 0;        // bytes of RAM
+  uint64_t swap_total = 0;          // bytes of swap space
   uint64_t memory_limit = 0;        // RAM or the cgroup's limit, whichever is lower
 };
 
-// Detected once, at first use. Asks the system for AMX where it is needed.
+// Detected once, at first use; asks the system for AMX where there is AMX.
 const CpuInfo& cpu_info();
-inline Isa isa() { return cpu_info().chosen; }
 
-// Bytes that can be had right now without swapping: free RAM, or what the cgroup leaves.
+// The one to use: the best, or a lower one where LAMPAS_ISA asks for it. Throws Error{Value} where
+// LAMPAS_ISA names none.
+Isa isa();
+
+// Bytes that can be had right now: free RAM and swap, or what the cgroup leaves.
 uint64_t memory_available();
 
 }  // namespace lampas
