@@ -237,15 +237,19 @@ LAMPAS_INLINE void map_words(const uint32_t* words, T* out, int64_t n, F f) {
 
 void uniform_f32(const uint32_t* words, float* out, int64_t n, float from, float to) {
   const float width = to - from;
+  const F32 low = F32{} + from;
   map_words<F32, 1>(words, out, n, [=](const uint32_t* w, float* o) LAMPAS_INLINE_LAMBDA {
-    store(o, u24(w) * width + from);
+    const F32 v = u24(w) * width + from;
+    store(o, v == to ? low : v);
   });
 }
 
 void uniform_f64(const uint32_t* words, double* out, int64_t n, double from, double to) {
   const double width = to - from;
+  const F64 low = F64{} + from;
   map_words<F64, 2>(words, out, n, [=](const uint32_t* w, double* o) LAMPAS_INLINE_LAMBDA {
-    store(o, u53(w) * width + from);
+    const F64 v = u53(w) * width + from;
+    store(o, v == to ? low : v);
   });
 }
 

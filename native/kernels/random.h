@@ -1,8 +1,7 @@
 // Transforms of raw 32-bit random words into numbers. Plain single-thread kernels: the runtime
 // generates the words in order, cuts them into blocks and runs the blocks on the pool. `out` may be
 // the very memory of `words`, where an element is as large as the words it is made of.
-// The dispatcher hands these to the runtime: see random::install in runtime/random.h, whose fields
-// are the same in the same order.
+// dispatch/random.cpp hands these to the runtime, which stands below the kernels.
 #pragma once
 #include "core/dtype.h"
 #include "kernels/env.h"
@@ -13,9 +12,9 @@ struct RandomTable {
   // One step of MT19937: advances the 624 words of state and writes them, tempered, to words.
   void (*mt_block)(uint32_t* state, uint32_t* words);
 
-  // (low 24 bits of a word) / 2^24 * (to - from) + from
+  // (low 24 bits of a word) / 2^24 * (to - from) + from; `from` where that rounds to `to`
   void (*uniform_f32)(const uint32_t* words, float* out, int64_t n, float from, float to);
-  // (low 53 bits of a pair of words) / 2^53 * (to - from) + from
+  // (low 53 bits of a pair of words) / 2^53 * (to - from) + from, likewise
   void (*uniform_f64)(const uint32_t* words, double* out, int64_t n, double from, double to);
 
   // Box-Muller over blocks of 16 uniforms in [0, 1): the first eight give the radius, the last

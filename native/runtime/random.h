@@ -4,19 +4,21 @@
 // words, the first in the upper half. u24 = (w32 mod 2^24) / 2^24 as float; u53 = (w64 mod 2^53) /
 // 2^53 as double. What each transform takes from the stream, per element unless said otherwise:
 //
-//   uniform       float64: w64 (u53); float32: w32 (u24); float16: w32 (its low 11 bits);
-//                 bfloat16: w32 (its low 8 bits)
+//   uniform       float64: w64 (u53); others: w32 (u24). Where rounding reaches the upper bound,
+//                 the lower one is taken
 //   normal        n >= 16: the words of n uniforms of this dtype in [0, 1), then, where 16 does not
 //                 divide n, of 16 more for the last 16 elements; Box-Muller over blocks of 16
-//                 (element j with j + 8). float16 and bfloat16 draw float32's words. n < 16: two
-//                 u53 per pair of elements, the second value kept in the generator for the next
+//                 (element j with j + 8). 16-bit types draw no words for the elements that are
+//                 drawn again. n < 16: two u53 per pair of elements, the second value kept in
+//                 the generator for the next
 //   randint       to - from >= 2^28: w64, else w32; both modulo the range
 //   random_       float64, int64: w64; others: w32
 //   bernoulli     a number p: w64 (u53 < p); a tensor p: float64 w64 (u53 < p), others w32 (u24 < p)
 //   exponential, geometric, cauchy   w64 (u53)
 //   log_normal    as normal with n < 16, for any n
 //   randperm      n - 1 w32 in all (n w64 for n >= 2^32 / 20)
-//   multinomial   with replacement: w64 (u53) per sample; without: exponential, per category
+//   multinomial   several samples with replacement: w64 (u53) each; else one exponential for
+//                 each category
 //   poisson, binomial, gamma, dirichlet   rejection samplers: u53 and normals, as many as it takes
 //
 // All functions lock the generator for their duration, write contiguous buffers, use the pool
@@ -89,9 +91,9 @@ Generator& default_generator();
 
 namespace random {
 
-// Transforms of raw words, one instruction set's worth; see kernels/random.h for each contract.
-// The dispatcher installs the best ones at start-up: random::install({...}) with the fields of
-// kernels::RandomTable in the same order. Until then the runtime's own plain versions serve.
+// Transforms of raw words, one instruction set's worth; kernels/random.h states each contract. The
+// runtime stands below the kernels: dispatch/random.cpp defines transforms() and returns the fields
+// of kernels::RandomTable, which are these in this order.
 struct Transforms {
   void (*mt_block)(uint32_t* state, uint32_t* words);
   void (*uniform_f32)(const uint32_t* words, float* out, int64_t n, float from, float to);
@@ -104,7 +106,7 @@ struct Transforms {
   void (*exponential_f32)(const uint32_t* words, float* out, int64_t n, double lambda);
   void (*exponential_f64)(const uint32_t* words, double* out, int64_t n, double lambda);
 };
-void install(const Transforms& transforms);
+const Transforms& transforms();
 
 // Floating dtypes.
 void uniform(Generator&, DType, void* out, int64_t n, double from, double to);
