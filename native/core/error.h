@@ -47,11 +47,11 @@ template <class... A>
 }  // namespace lampas
 
 // Throw unless cond holds. The parts of the text are evaluated only on failure.
-#define LAMPAS_CHECK_KIND(kind_, cond, ...)                          \
-  do {                                                               \
-    if (!(cond)) [[unlikely]] {                                      \
-      ::lampas::fail(::lampas::ErrorKind::kind_, __VA_ARGS__);       \
-    }                                                                \
+#define LAMPAS_CHECK_KIND(kind_, cond, ...)                    \
+  do {                                                         \
+    if (!(cond)) [[unlikely]] {                                \
+      ::lampas::fail(::lampas::ErrorKind::kind_, __VA_ARGS__); \
+    }                                                          \
   } while (false)
 #define LAMPAS_CHECK(cond, ...) LAMPAS_CHECK_KIND(Runtime, cond, __VA_ARGS__)
 #define LAMPAS_CHECK_TYPE(cond, ...) LAMPAS_CHECK_KIND(Type, cond, __VA_ARGS__)

@@ -45,8 +45,7 @@ constexpr SizeClass class_of(size_t bytes) {
   }
   const int exponent = std::bit_width(bytes - 1) - 1;
   const size_t eighths = (bytes - 1) >> (exponent - 3);  // 8 .. 15
-  return {8 + (exponent - 9) * 8 + static_cast<int>(eighths & 7),
-          (eighths + 1) << (exponent - 3)};
+  return {8 + (exponent - 9) * 8 + static_cast<int>(eighths & 7), (eighths + 1) << (exponent - 3)};
 }
 static_assert(class_of(kSmallLimit).index == kSmallClasses - 1);
 static_assert(class_of(kSmallLimit + 1).index == kSmallClasses);
@@ -62,8 +61,7 @@ std::atomic<uint64_t> looked_up_to{0};
 
 void raise_peak(std::atomic<uint64_t>& peak, uint64_t value) {
   uint64_t seen = peak.load(std::memory_order_relaxed);
-  while (value > seen &&
-         !peak.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
+  while (value > seen && !peak.compare_exchange_weak(seen, value, std::memory_order_relaxed)) {
   }
 }
 
@@ -128,7 +126,7 @@ void unmap_pages(void* p, size_t) { ::operator delete(p, std::align_val_t(4096))
 
 // ---- large blocks ------------------------------------------------------------------------------
 
-struct FreeBlock {  // stands in the freed block itself
+struct FreeBlock {           // stands in the freed block itself
   FreeBlock *newer, *older;  // by age, all classes
   FreeBlock *above, *below;  // by age, this class
   size_t size;
@@ -270,7 +268,8 @@ void SmallBlocks::put(List& list, int index, uint32_t count) {
   for (; count; --count) lists_[index].push(list.pop());
 }
 
-// ---- the process's allocator ---------------------------------------------------------------------
+// ---- the process's allocator
+// ---------------------------------------------------------------------
 
 struct ThreadCache {
   List lists[kSmallClasses];
@@ -399,7 +398,8 @@ void give_small(void* p, SizeClass c) noexcept {
   List& list = cache->lists[c.index];
   list.push(p);
   const uint32_t keep = keep_count(c.size);
-  if (list.count > keep) [[unlikely]] shared().small.put(list, c.index, keep / 2);
+  if (list.count > keep) [[unlikely]]
+    shared().small.put(list, c.index, keep / 2);
 }
 
 // A mapping succeeds even where there is no memory behind it; the process is killed when it is
@@ -467,14 +467,16 @@ constexpr bool kPlain = false;
 void* try_allocate(size_t bytes) noexcept {
   if (bytes > kAddressLimit) return nullptr;
   const SizeClass c = class_of(bytes);
-  if (!count_in(c.size)) [[unlikely]] return nullptr;
+  if (!count_in(c.size)) [[unlikely]]
+    return nullptr;
   void* p;
   if constexpr (kPlain) {
     p = ::operator new(c.size, std::align_val_t(kAlignment), std::nothrow);
   } else {
     p = c.index < kSmallClasses ? take_small(c) : take_large(c);
   }
-  if (!p) [[unlikely]] count_out(c.size);
+  if (!p) [[unlikely]]
+    count_out(c.size);
   return p;
 }
 

@@ -392,8 +392,7 @@ uint64_t memory_available() {
     const int64_t file = read_field(at + "/memory.stat",  // page cache, reclaimed under pressure
                                     limits.v2 ? "inactive_file" : "total_inactive_file");
     const int64_t taken = std::max<int64_t>(0, used - std::max<int64_t>(0, file));
-    const uint64_t left =
-        limits.memory - std::min(limits.memory, static_cast<uint64_t>(taken));
+    const uint64_t left = limits.memory - std::min(limits.memory, static_cast<uint64_t>(taken));
     available = std::min(available, left);
   }
 #endif

@@ -20,7 +20,7 @@ struct CpuFeatures {  // each one: in the processor and enabled by the system
 struct CpuInfo {
   std::string vendor, model, architecture;
   CpuFeatures features;
-  Isa best = Isa::Base;  // the most this machine can run
+  Isa best = Isa::Base;             // the most this machine can run
   int64_t l1d = 0, l2 = 0, l3 = 0;  // bytes; of one core, of one core, shared
   int logical_cores = 0;            // online in the machine
   int physical_cores = 0;           // without simultaneous multithreading

@@ -8,9 +8,9 @@
 namespace lampas {
 
 // Calls body(ctx, i) once for every i in [0, tasks), on the pool and the calling thread, and
-// returns when all are done. Task indices are claimed in order, one at a time: cut work by its size,
-// never by the number of threads, into pieces of 10 us or more. A loop inside a task, and a loop
-// while another thread's loop holds the pool, run on the calling thread. body must not throw.
+// returns when all are done. Task indices are claimed in order, one at a time: cut work by its
+// size, never by the number of threads, into pieces of 10 us or more. A loop inside a task, and a
+// loop while another thread's loop holds the pool, run on the calling thread. body must not throw.
 void parallel_for_raw(int64_t tasks, void (*body)(void* ctx, int64_t i), void* ctx);
 
 template <class F>

@@ -190,17 +190,21 @@ namespace random {
 namespace {
 
 // ---- blocks ----------------------------------------------------------------------------------
-// Words come in order from one generator, transforms run on the pool: whoever begins the next block
-// draws its words first, while the others transform theirs.
+// Words come in order from one generator. Where the transform costs more than the words, it runs
+// on the pool: whoever begins the next block draws its words first, while the others transform
+// theirs. A light transform would only wait for its turn; it stays on the calling thread.
 
-constexpr int64_t kInPlace = 16384;  // elements of a block whose words stand in the output
+enum class Cost { Light, Heavy };
+
+constexpr int64_t kInPlace = 8192;   // elements of a block whose words stand in the output
 constexpr int64_t kBuffered = 4096;  // words of a block that has its own buffer
 
 // body(block, draw): calls draw(dst, words) once, then transforms.
 template <class Body>
-void in_order(Generator& g, int64_t blocks, const Body& body) {
-  if (blocks == 1) {
-    body(0, [&](uint32_t* dst, int64_t words) { g.words(dst, words); });
+void in_order(Generator& g, Cost cost, int64_t blocks, const Body& body) {
+  if (cost == Cost::Light || blocks <= 1) {
+    const auto draw = [&](uint32_t* dst, int64_t words) { g.words(dst, words); };
+    for (int64_t block = 0; block < blocks; ++block) body(block, draw);
     return;
   }
   std::mutex order;
@@ -219,9 +223,9 @@ int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
 // transform(words, out, count), each element as large as its words.
 template <class T, class F>
-void fill_in_place(Generator& g, T* out, int64_t n, F transform) {
+void fill_in_place(Generator& g, Cost cost, T* out, int64_t n, F transform) {
   constexpr int64_t each = sizeof(T) / sizeof(uint32_t);
-  in_order(g, blocks_of(n, kInPlace), [&](int64_t block, const auto& draw) {
+  in_order(g, cost, blocks_of(n, kInPlace), [&](int64_t block, const auto& draw) {
     T* const dst = out + block * kInPlace;
     const int64_t count = std::min(kInPlace, n - block * kInPlace);
     auto* const words = reinterpret_cast<uint32_t*>(dst);
@@ -232,9 +236,9 @@ void fill_in_place(Generator& g, T* out, int64_t n, F transform) {
 
 // transform(words, begin, count) with `each` words for an element.
 template <class F>
-void fill_buffered(Generator& g, int64_t n, int64_t each, F transform) {
+void fill_buffered(Generator& g, Cost cost, int64_t n, int64_t each, F transform) {
   const int64_t size = kBuffered / each;
-  in_order(g, blocks_of(n, size), [&](int64_t block, const auto& draw) {
+  in_order(g, cost, blocks_of(n, size), [&](int64_t block, const auto& draw) {
     alignas(64) uint32_t words[kBuffered];
     const int64_t begin = block * size, count = std::min(size, n - begin);
     draw(words, count * each);
@@ -248,7 +252,7 @@ template <class T>
 void uniform_half(Generator& g, T* out, int64_t n, double from, double to) {
   const T low = as<T>(from), high = as<T>(to);
   const auto transform = transforms().uniform_f32;
-  fill_buffered(g, n, 1, [&](const uint32_t* words, int64_t begin, int64_t count) {
+  fill_buffered(g, Cost::Light, n, 1, [&](const uint32_t* words, int64_t begin, int64_t count) {
     alignas(64) float values[kBuffered];
     transform(words, values, count, static_cast<float>(from), static_cast<float>(to));
     for (int64_t i = 0; i < count; ++i) {
@@ -269,7 +273,7 @@ void normal_half(Generator& g, T* out, int64_t n, float mean, float std) {
     for (int64_t i = 0; i < count; ++i) out[begin + i] = as<T>(values[i]);
   };
   const int64_t whole = n / 16 * 16;
-  fill_buffered(g, whole, 1, convert);
+  fill_buffered(g, Cost::Heavy, whole, 1, convert);
   if (whole == n) return;
   uint32_t words[16];
   g.words(words, 16);  // PyTorch draws these elements once only for its 16-bit types
@@ -279,7 +283,7 @@ void normal_half(Generator& g, T* out, int64_t n, float mean, float std) {
 template <class T, class F>
 void normal_large(Generator& g, T* out, int64_t n, F transform) {
   const int64_t whole = n / 16 * 16;
-  fill_in_place(g, out, whole, transform);
+  fill_in_place(g, Cost::Heavy, out, whole, transform);
   if (whole == n) return;
   constexpr int64_t each = sizeof(T) / sizeof(uint32_t);
   uint32_t words[16 * each];
@@ -294,17 +298,22 @@ void normal_of(Generator& g, T* out, int64_t n, double mean, double std) {
     fill_serial(out, n, [&] { return g.normal() * std + mean; });
   } else if constexpr (std::is_same_v<T, float>) {
     const float m = static_cast<float>(mean), s = static_cast<float>(std);
-    normal_large(g, out, n, [=, f = transforms().normal_f32](
-                                const uint32_t* w, float* o, int64_t k) { f(w, o, k, m, s); });
+    normal_large(g, out, n,
+                 [=, f = transforms().normal_f32](const uint32_t* w, float* o, int64_t k) {
+                   f(w, o, k, m, s);
+                 });
   } else if constexpr (std::is_same_v<T, double>) {
-    normal_large(g, out, n, [=, f = transforms().normal_f64](
-                                const uint32_t* w, double* o, int64_t k) { f(w, o, k, mean, std); });
+    normal_large(g, out, n,
+                 [=, f = transforms().normal_f64](const uint32_t* w, double* o, int64_t k) {
+                   f(w, o, k, mean, std);
+                 });
   } else {
     normal_half(g, out, n, static_cast<float>(mean), static_cast<float>(std));
   }
 }
 
-// ---- integers and Bernoulli ----------------------------------------------------------------------
+// ---- integers and Bernoulli
+// ----------------------------------------------------------------------
 
 uint64_t wide(const uint32_t* words, int64_t i) {
   return static_cast<uint64_t>(words[2 * i]) << 32 | words[2 * i + 1];
@@ -315,7 +324,7 @@ constexpr uint64_t kWideRange = uint64_t{1} << 28;  // below, the modulus skews 
 template <class T>
 void randint_of(Generator& g, T* out, int64_t n, uint64_t range, int64_t base) {
   if (range >= kWideRange) {
-    fill_buffered(g, n, 2, [&](const uint32_t* words, int64_t begin, int64_t count) {
+    fill_buffered(g, Cost::Heavy, n, 2, [&](const uint32_t* words, int64_t begin, int64_t count) {
       for (int64_t i = 0; i < count; ++i) {
         const uint64_t offset = range ? wide(words, i) % range : wide(words, i);
         out[begin + i] = as<T>(static_cast<int64_t>(offset + static_cast<uint64_t>(base)));
@@ -324,7 +333,7 @@ void randint_of(Generator& g, T* out, int64_t n, uint64_t range, int64_t base) {
     return;
   }
   const auto transform = transforms().randint_i64;
-  fill_buffered(g, n, 1, [&](const uint32_t* words, int64_t begin, int64_t count) {
+  fill_buffered(g, Cost::Light, n, 1, [&](const uint32_t* words, int64_t begin, int64_t count) {
     if constexpr (std::is_same_v<T, int64_t>) {
       transform(words, out + begin, count, static_cast<uint32_t>(range), base);
     } else {
@@ -339,13 +348,14 @@ template <class T>
 void randint_default_of(Generator& g, T* out, int64_t n) {
   constexpr bool two = std::is_same_v<T, double> || std::is_same_v<T, int64_t>;
   constexpr uint64_t modulus =
-      (uint64_t{1} << kDigits<T>) + (std::is_integral_v<T> ? 0 : 1);  // bool has one digit
-  fill_buffered(g, n, two ? 2 : 1, [&](const uint32_t* words, int64_t begin, int64_t count) {
-    for (int64_t i = 0; i < count; ++i) {
-      const uint64_t word = two ? wide(words, i) : words[i];
-      out[begin + i] = as<T>(static_cast<int64_t>(word % modulus));
-    }
-  });
+      (uint64_t{1} << kDigits<T>)+(std::is_integral_v<T> ? 0 : 1);  // bool has one digit
+  fill_buffered(g, Cost::Light, n, two ? 2 : 1,
+                [&](const uint32_t* words, int64_t begin, int64_t count) {
+                  for (int64_t i = 0; i < count; ++i) {
+                    const uint64_t word = two ? wide(words, i) : words[i];
+                    out[begin + i] = as<T>(static_cast<int64_t>(word % modulus));
+                  }
+                });
 }
 
 // u53 < p, as a bound of the integer u53 * 2^53.
@@ -356,7 +366,7 @@ void bernoulli_of(Generator& g, T* out, int64_t n, double p) {
   const uint64_t bound = bernoulli_bound(p);
   const auto f32 = transforms().bernoulli_f32;
   const auto u8 = transforms().bernoulli_u8;
-  fill_buffered(g, n, 2, [&](const uint32_t* words, int64_t begin, int64_t count) {
+  fill_buffered(g, Cost::Light, n, 2, [&](const uint32_t* words, int64_t begin, int64_t count) {
     if constexpr (std::is_same_v<T, float>) {
       f32(words, out + begin, count, bound);
     } else if constexpr (sizeof(T) == 1) {
@@ -401,12 +411,12 @@ void uniform(Generator& g, DType d, void* out, int64_t n, double from, double to
   std::lock_guard lock(g.mutex());
   if (d == DType::F32) {
     const float low = static_cast<float>(from), high = static_cast<float>(to);
-    fill_in_place(g, static_cast<float*>(out), n,
+    fill_in_place(g, Cost::Light, static_cast<float*>(out), n,
                   [=, f = transforms().uniform_f32](const uint32_t* w, float* o, int64_t k) {
                     f(w, o, k, low, high);
                   });
   } else if (d == DType::F64) {
-    fill_in_place(g, static_cast<double*>(out), n,
+    fill_in_place(g, Cost::Light, static_cast<double*>(out), n,
                   [=, f = transforms().uniform_f64](const uint32_t* w, double* o, int64_t k) {
                     f(w, o, k, from, to);
                   });
@@ -421,9 +431,8 @@ void uniform(Generator& g, DType d, void* out, int64_t n, double from, double to
 
 void normal(Generator& g, DType d, void* out, int64_t n, double mean, double std) {
   std::lock_guard lock(g.mutex());
-  with_floating("normal_", d, [&]<class T>(T*) {
-    normal_of(g, static_cast<T*>(out), n, mean, std);
-  });
+  with_floating("normal_", d,
+                [&]<class T>(T*) { normal_of(g, static_cast<T*>(out), n, mean, std); });
 }
 
 void log_normal(Generator& g, DType d, void* out, int64_t n, double mean, double std) {
@@ -450,7 +459,7 @@ void exponential(Generator& g, DType d, void* out, int64_t n, double lambda) {
     T* const dst = static_cast<T*>(out);
     const auto f32 = transforms().exponential_f32;
     const auto f64 = transforms().exponential_f64;
-    fill_buffered(g, n, 2, [&](const uint32_t* words, int64_t begin, int64_t count) {
+    fill_buffered(g, Cost::Heavy, n, 2, [&](const uint32_t* words, int64_t begin, int64_t count) {
       if constexpr (std::is_same_v<T, double>) {
         f64(words, dst + begin, count, lambda);
       } else if constexpr (std::is_same_v<T, float>) {
@@ -475,15 +484,13 @@ void geometric(Generator& g, DType d, void* out, int64_t n, double p) {
 void randint(Generator& g, DType d, void* out, int64_t n, int64_t from, int64_t to) {
   const uint64_t range = static_cast<uint64_t>(to) - static_cast<uint64_t>(from);
   std::lock_guard lock(g.mutex());
-  with_real("random_", d, [&]<class T>(T*) {
-    randint_of(g, static_cast<T*>(out), n, range, from);
-  });
+  with_real("random_", d,
+            [&]<class T>(T*) { randint_of(g, static_cast<T*>(out), n, range, from); });
 }
 
 void randint_default(Generator& g, DType d, void* out, int64_t n) {
   std::lock_guard lock(g.mutex());
-  with_real("random_", d,
-            [&]<class T>(T*) { randint_default_of(g, static_cast<T*>(out), n); });
+  with_real("random_", d, [&]<class T>(T*) { randint_default_of(g, static_cast<T*>(out), n); });
 }
 
 void randint_full(Generator& g, DType d, void* out, int64_t n) {
@@ -496,8 +503,7 @@ void randint_full(Generator& g, DType d, void* out, int64_t n) {
 void bernoulli(Generator& g, DType d, void* out, int64_t n, double p) {
   checked_probability(p);
   std::lock_guard lock(g.mutex());
-  with_real("bernoulli_", d,
-            [&]<class T>(T*) { bernoulli_of(g, static_cast<T*>(out), n, p); });
+  with_real("bernoulli_", d, [&]<class T>(T*) { bernoulli_of(g, static_cast<T*>(out), n, p); });
 }
 
 void bernoulli(Generator& g, DType d, void* out, int64_t n, DType p_type, const void* p) {

@@ -104,8 +104,8 @@ void check_race(const T* weights, int64_t rows, int64_t categories) {
                    w, " in row ", r, ", category ", j, ")");
       sum += w;
     }
-    LAMPAS_CHECK(sum > 0, "multinomial: invalid distribution (sum of probabilities <= 0 in row ",
-                 r, ")");
+    LAMPAS_CHECK(sum > 0, "multinomial: invalid distribution (sum of probabilities <= 0 in row ", r,
+                 ")");
   }
 }
 
@@ -138,13 +138,14 @@ double sample_poisson(Generator& g, double rate) {
   return count;
 }
 
-// ---- binomial ------------------------------------------------------------------------------------
+// ---- binomial
+// ------------------------------------------------------------------------------------
 
 // log(k!) less Stirling's approximation.
 double stirling_rest(double k) {
-  constexpr double table[] = {0.0810614667953272,  0.0413406959554092,  0.0276779256849983,
-                              0.02079067210376509, 0.0166446911898211,  0.0138761288230707,
-                              0.0118967099458917,  0.0104112652619720,  0.00925546218271273,
+  constexpr double table[] = {0.0810614667953272,  0.0413406959554092, 0.0276779256849983,
+                              0.02079067210376509, 0.0166446911898211, 0.0138761288230707,
+                              0.0118967099458917,  0.0104112652619720, 0.00925546218271273,
                               0.00833056343336287};
   if (k < 10) return table[static_cast<int>(k)];
   const double square = (k + 1) * (k + 1);
@@ -197,7 +198,8 @@ V sample_binomial(Generator& g, V n, V p) {
   return p <= V(0.5) ? k : n - k;
 }
 
-// ---- gamma ---------------------------------------------------------------------------------------
+// ---- gamma
+// ---------------------------------------------------------------------------------------
 
 // Marsaglia and Tsang (2000), by rejection; alpha below 1 is boosted. Alpha keeps its element type.
 template <class V>
@@ -257,8 +259,8 @@ void multinomial(Generator& g, DType d, const void* weights, int64_t* out, int64
     const bool many = replacement && samples > 1;  // a single draw is a race, too
     if (!many) check_race(w, rows, categories);
     for (int64_t r = 0; r < rows; ++r) {
-      (many ? with_replacement<T> : race<T>)(g, w + r * categories, out + r * samples,
-                                                    categories, samples);
+      (many ? with_replacement<T> : race<T>)(g, w + r * categories, out + r * samples, categories,
+                                             samples);
     }
   });
 }

@@ -30,10 +30,14 @@ T as(V v) {
 template <class F>
 void with_floating(const char* name, DType d, F f) {
   switch (d) {
-    case DType::F16: return f(static_cast<f16*>(nullptr));
-    case DType::BF16: return f(static_cast<bf16*>(nullptr));
-    case DType::F32: return f(static_cast<float*>(nullptr));
-    case DType::F64: return f(static_cast<double*>(nullptr));
+    case DType::F16:
+      return f(static_cast<f16*>(nullptr));
+    case DType::BF16:
+      return f(static_cast<bf16*>(nullptr));
+    case DType::F32:
+      return f(static_cast<float*>(nullptr));
+    case DType::F64:
+      return f(static_cast<double*>(nullptr));
     default:
       fail(ErrorKind::NotImplemented, "\"", name, "\" not implemented for dtype ", dtype_name(d),
            "; use a floating-point dtype");
@@ -43,13 +47,20 @@ void with_floating(const char* name, DType d, F f) {
 template <class F>
 void with_real(const char* name, DType d, F f) {
   switch (d) {
-    case DType::Bool: return f(static_cast<bool*>(nullptr));
-    case DType::U8: return f(static_cast<uint8_t*>(nullptr));
-    case DType::I8: return f(static_cast<int8_t*>(nullptr));
-    case DType::I16: return f(static_cast<int16_t*>(nullptr));
-    case DType::I32: return f(static_cast<int32_t*>(nullptr));
-    case DType::I64: return f(static_cast<int64_t*>(nullptr));
-    default: return with_floating(name, d, f);
+    case DType::Bool:
+      return f(static_cast<bool*>(nullptr));
+    case DType::U8:
+      return f(static_cast<uint8_t*>(nullptr));
+    case DType::I8:
+      return f(static_cast<int8_t*>(nullptr));
+    case DType::I16:
+      return f(static_cast<int16_t*>(nullptr));
+    case DType::I32:
+      return f(static_cast<int32_t*>(nullptr));
+    case DType::I64:
+      return f(static_cast<int64_t*>(nullptr));
+    default:
+      return with_floating(name, d, f);
   }
 }
 
