@@ -65,7 +65,6 @@ class Generator {
   double uniform() { return static_cast<double>(random64() & kMask53) * 0x1p-53; }
   double normal();                       // standard normal; two u53 every other call
   void words(uint32_t* out, int64_t n);  // the next n words
-  void skip(int64_t n);
 
   std::mutex& mutex() const { return mutex_; }
 
