@@ -13,8 +13,9 @@
 //                 the generator for the next
 //   randint       to - from >= 2^28: w64, else w32; both modulo the range
 //   random_       float64, int64: w64; others: w32
-//   bernoulli     a number p: w64 (u53 < p); a tensor p: float64 w64 (u53 < p), others w32 (u24 <
-//   p) exponential, geometric, cauchy   w64 (u53) log_normal    as normal with n < 16, for any n
+//   bernoulli     a number p: w64 (u53 < p); a tensor p: as uniform of p's dtype
+//   exponential   w64 (u53); likewise geometric and cauchy
+//   log_normal    as normal with n < 16, for any n
 //   randperm      n - 1 w32 in all (n w64 for n >= 2^32 / 20)
 //   multinomial   several samples with replacement: w64 (u53) each; else one exponential for
 //                 each category
