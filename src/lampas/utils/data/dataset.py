@@ -142,8 +142,9 @@ class StackDataset(Dataset[Any]):
     def __getitems__(self, indices: list[Any]) -> list[Any]:
         if isinstance(self.datasets, dict):
             columns = [_samples(member, indices) for member in self.datasets.values()]
-            return [dict(zip(self.datasets, row)) for row in zip(*columns)]
-        return list(zip(*[_samples(member, indices) for member in self.datasets]))
+            names = list(self.datasets)
+            return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        return list(zip(*[_samples(member, indices) for member in self.datasets], strict=False))
 
     def __len__(self) -> int:
         return self._length
@@ -158,7 +159,7 @@ class StackDataset(Dataset[Any]):
 
         def fetch(indices: Tensor) -> Any:
             columns = [part(indices) for part in fetchers]  # type: ignore[misc]
-            return dict(zip(names, columns)) if named else columns
+            return dict(zip(names, columns, strict=False)) if named else columns
 
         return fetch
 
@@ -256,7 +257,7 @@ def _merged(parts: list[Any], order: Tensor) -> Any:
         return lampas.cat(parts).index_select(0, order)
     if type(first) is not list or any(type(p) is not list or len(p) != len(first) for p in parts):
         return None
-    columns = [_merged(list(column), order) for column in zip(*parts)]
+    columns = [_merged(list(column), order) for column in zip(*parts, strict=False)]
     return None if any(column is None for column in columns) else columns
 
 
@@ -308,9 +309,7 @@ class Subset(Dataset[_T_co]):
         self.dataset = dataset
         self.indices = indices
         cls = type(self)
-        if cls.__getitem__ is not Subset.__getitem__ and (
-            cls.__getitems__ is Subset.__getitems__
-        ):
+        if cls.__getitem__ is not Subset.__getitem__ and (cls.__getitems__ is Subset.__getitems__):
             raise NotImplementedError(
                 f"{cls.__name__} overrides __getitem__ but not __getitems__, which DataLoader "
                 "calls. Override it too, for example with:\n\n"
@@ -392,7 +391,7 @@ def random_split(
     ends = list(accumulate(lengths))
     return [
         Subset(dataset, order[int(end) - int(length) : int(end)])
-        for end, length in zip(ends, lengths)
+        for end, length in zip(ends, lengths, strict=False)
     ]
 
 

@@ -83,9 +83,9 @@ def collate(batch: Any, *, collate_fn_map: _CollateMap | None = None) -> Any:
         RuntimeError: sequences of different lengths in one batch.
         TypeError: a type that neither the table nor a container rule covers.
 
-    >>> collate([("a", 1), ("b", 2)], collate_fn_map={str: lambda batch, collate_fn_map: batch,
-    ...                                               int: lambda batch, collate_fn_map: sum(batch)})
-    [('a', 'b'), 3]
+    >>> table = {int: lambda batch, collate_fn_map: sum(batch)}
+    >>> collate([{"n": 1}, {"n": 2}], collate_fn_map=table)
+    {'n': 3}
     """
     first = batch[0]
     kind = type(first)
@@ -103,7 +103,7 @@ def collate(batch: Any, *, collate_fn_map: _CollateMap | None = None) -> Any:
         }
         return _like_mapping(first, items)
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return kind(*[collate(c, collate_fn_map=collate_fn_map) for c in zip(*batch)])
+        return kind(*[collate(c, collate_fn_map=collate_fn_map) for c in zip(*batch, strict=False)])
     if isinstance(first, Sequence):
         lengths = {len(sample) for sample in batch}
         if len(lengths) > 1:
@@ -111,7 +111,7 @@ def collate(batch: Any, *, collate_fn_map: _CollateMap | None = None) -> Any:
                 "each element in list of batch should be of equal size, "
                 f"got sizes {sorted(lengths)}; pass a collate_fn that pads or groups them"
             )
-        columns = [collate(c, collate_fn_map=collate_fn_map) for c in zip(*batch)]
+        columns = [collate(c, collate_fn_map=collate_fn_map) for c in zip(*batch, strict=False)]
         return columns if isinstance(first, tuple) else _like_sequence(first, columns)
     raise TypeError(_unsupported(kind))
 
