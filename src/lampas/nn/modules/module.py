@@ -24,7 +24,7 @@ from ._hooks import (
     register_module_parameter_registration_hook,
 )
 from ._state import StateDict, _IncompatibleKeys
-from ._traversal import Traversal, _nearest
+from ._traversal import Traversal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -239,9 +239,10 @@ class Module(Traversal, Conversion, StateDict, _C.ModuleBase):
                 f"'{cls.__name__}' object has no attribute '{name}': Module.__init__() has not "
                 "run; call super().__init__() first"
             )
-        hint = "" if name.startswith("__") else _nearest(name, dir(self))
+        # With `obj` Python itself suggests the nearest name, and only once the error is shown:
+        # hasattr() stays cheap.
         raise AttributeError(
-            f"'{cls.__name__}' object has no attribute '{name}'{hint}", name=name, obj=None
+            f"'{cls.__name__}' object has no attribute '{name}'", name=name, obj=self
         )
 
     def __setattr__(self, name: str, value: Any) -> None:
