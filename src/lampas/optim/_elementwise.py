@@ -79,6 +79,7 @@ class ElementwiseOptimizer(Optimizer):
 
     def _finish(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Gives parameters on their first step their state; what no kernel takes, the formula."""
+        needed = self._scalars + self._buffers(group)
         fresh, rest = [], []
         for p in params:
             if p.grad is None:
@@ -88,8 +89,7 @@ class ElementwiseOptimizer(Optimizer):
                     f"{type(self).__name__} does not support sparse gradients; make the layer's "
                     "gradients dense (sparse=False)"
                 )
-            state = self.state[p]
-            needed = self._scalars + self._buffers(group)
+            state = self.state[p] if needed else {}
             if any(state.get(name) is None for name in needed):
                 for name, value in self._new_state(p, group).items():
                     if state.get(name) is None:
@@ -104,8 +104,8 @@ class ElementwiseOptimizer(Optimizer):
                 self._apply_formula(p, group)
 
     def _apply_formula(self, p: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[p]
         names = self._buffers(group)
+        state = self.state[p] if names else {}
         step = 0.0
         if self._scalars:
             with lampas.no_grad():

@@ -54,7 +54,7 @@ class SGD(ElementwiseOptimizer):
         ...     (x**2).sum().backward()
         ...     optimizer.step()
         >>> x
-        tensor([-0.0320], requires_grad=True)
+        tensor([0.2480], requires_grad=True)
     """
 
     _rule = "sgd"
