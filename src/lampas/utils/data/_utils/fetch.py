@@ -8,8 +8,8 @@ of indices (all within ``[0, len)``) to the *collated* batch, equal to what fetc
 function may itself answer None for a batch it cannot do; the samples are then fetched one by one.
 If it has an attribute ``draws`` that is true, it draws random numbers.
 
-The class is decorated with :func:`batchable`. A subclass that overrides ``__getitem__`` or
-``__getitems__`` without a ``_batch_fetcher`` of its own is fetched one by one.
+The class whose item methods this agrees with is decorated with :func:`batchable`. A subclass that
+overrides ``__getitem__`` or ``__getitems__`` and is not decorated itself is fetched one by one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _item_methods(cls: type) -> tuple[Any, ...]:
 
 
 def batchable(cls: _C) -> _C:
-    """Marks that ``cls._batch_fetcher`` agrees with the item methods as they are now."""
+    """Marks that ``_batch_fetcher`` agrees with the class's item methods as they are now."""
     cls._batched_item_methods = _item_methods(cls)  # type: ignore[attr-defined]
     return cls
 
@@ -37,12 +37,12 @@ def batchable(cls: _C) -> _C:
 def batch_fetcher(dataset: Any) -> Callable[[lampas.Tensor], Any] | None:
     """The function that fetches whole batches of ``dataset``, or None if there is none."""
     cls = type(dataset)
-    if not hasattr(cls, "_batch_fetcher"):
+    if not hasattr(cls, "_batched_item_methods"):
         return None
     for owner in cls.__mro__:
-        if "_batch_fetcher" in owner.__dict__:
+        if "_batched_item_methods" in owner.__dict__:
             # Someone may have replaced a method of the class since it was defined.
-            if owner.__dict__.get("_batched_item_methods") != _item_methods(owner):
+            if owner.__dict__["_batched_item_methods"] != _item_methods(owner):
                 return None
             break
         if any(name in owner.__dict__ for name in _ITEM_METHODS):

@@ -1,0 +1,181 @@
+"""Transforms on whole batches.
+
+A dataset of 8-bit images of one size asks :func:`plan` which of its transforms can run on a batch
+of images at once. The plan's steps give what the transforms give image by image, bit for bit, and
+draw the same random numbers in the same order: all draws of the first image, then all of the
+second, and so on. The first transform that has no rule ends the plan; what is left runs image by
+image. Rules hold for exact classes: a subclass may do anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import lampas
+from lampas import nn
+from lampas.vision.transforms import _conversion as C
+from lampas.vision.transforms import _conversion_functional as F
+
+
+class Spec(NamedTuple):
+    """What one image of the batch looks like.
+
+    With ``pixels`` the batch is uint8 ``(B, H, W)`` or ``(B, H, W, C)`` and stands for PIL images;
+    otherwise it is ``(B, C, H, W)``, or ``(B, C * H * W)`` when ``flat``.
+    """
+
+    pixels: bool
+    channels: int
+    height: int
+    width: int
+    dtype: Any
+    flat: bool = False
+
+
+class Step(NamedTuple):
+    """One transform on a batch; ``draw`` gives one image's random parameters."""
+
+    spec: Spec
+    apply: Callable[[lampas.Tensor, list[Any]], lampas.Tensor]
+    draw: Callable[[], Any] | None = None
+
+
+class Plan:
+    """The steps that run on batches and the transforms left to run image by image."""
+
+    def __init__(self, transforms: list[Any], steps: list[Step]) -> None:
+        self.transforms = transforms
+        self.steps = steps
+        self.rest = transforms[len(steps) :]
+        self.draws = any(step.draw is not None for step in steps)
+        self.makes_tensors = bool(steps) and not steps[-1].spec.pixels
+
+    def run(self, batch: lampas.Tensor) -> lampas.Tensor:
+        """The steps' result for uint8 pixels ``(B, H, W[, C])``."""
+        drawn: list[list[Any]] = [[] for _ in self.steps]
+        if self.draws:
+            for _ in range(batch.shape[0]):
+                for step, parameters in zip(self.steps, drawn, strict=True):
+                    if step.draw is not None:
+                        parameters.append(step.draw())
+        for step, parameters in zip(self.steps, drawn, strict=True):
+            batch = step.apply(batch, parameters)
+        return batch
+
+    def is_for(self, transform: Any) -> bool:
+        """Whether ``transform`` still consists of the transforms planned for."""
+        now = _parts(transform)
+        return len(now) == len(self.transforms) and all(
+            a is b for a, b in zip(now, self.transforms, strict=True)
+        )
+
+
+def _parts(transform: Any) -> list[Any]:
+    """The transforms that ``transform`` applies one after another."""
+    kind = type(transform)
+    if kind is C.Compose:
+        return [part for inner in transform.transforms for part in _parts(inner)]
+    if kind is nn.Sequential:
+        return [part for inner in transform for part in _parts(inner)]
+    return [transform]
+
+
+def plan(transform: Any, spec: Spec) -> Plan:
+    """The plan of ``transform`` for images like ``spec``."""
+    transforms = [] if transform is None else _parts(transform)
+    steps: list[Step] = []
+    for part in transforms:
+        rule = _RULES.get(type(part))
+        step = None if rule is None or _has_hooks(part) else rule(part, spec)
+        if step is None:
+            break
+        steps.append(step)
+        spec = step.spec
+    made = Plan(transforms, steps)
+    # What is left may draw numbers too, and those of one image come before the next image's.
+    if made.rest and made.draws:
+        first = next(i for i, step in enumerate(steps) if step.draw is not None)
+        return Plan(transforms, steps[:first])
+    return made
+
+
+def _has_hooks(transform: Any) -> bool:
+    attributes = vars(transform)
+    return bool(
+        attributes.get("_forward_hooks")
+        or attributes.get("_forward_pre_hooks")
+        or "forward" in attributes
+    )
+
+
+# ---- rules: (transform, spec) -> Step, or None where it cannot run on a batch ------------------
+
+
+def _channels_first(batch: lampas.Tensor) -> lampas.Tensor:
+    return batch.unsqueeze(1) if batch.dim() == 3 else batch.permute(0, 3, 1, 2).contiguous()
+
+
+def _to_tensor(transform: C.ToTensor, spec: Spec) -> Step | None:
+    if not spec.pixels:
+        return None
+
+    def apply(batch: lampas.Tensor, _: list[Any]) -> lampas.Tensor:
+        return _channels_first(batch).to(lampas.get_default_dtype()).div_(255)
+
+    return Step(spec._replace(pixels=False, dtype=lampas.get_default_dtype()), apply)
+
+
+def _pil_to_tensor(transform: C.PILToTensor, spec: Spec) -> Step | None:
+    if not spec.pixels:
+        return None
+    return Step(spec._replace(pixels=False), lambda batch, _: _channels_first(batch))
+
+
+def _normalize(transform: C.Normalize, spec: Spec) -> Step | None:
+    if spec.pixels or spec.flat or not spec.dtype.is_floating_point:
+        return None
+    sizes = []
+    for values in (transform.mean, transform.std):
+        if not isinstance(values, (list, tuple)) or any(
+            type(value) not in (int, float) for value in values
+        ):
+            return None
+        sizes.append(len(values))
+    too_small = any(abs(value) < 1e-30 for value in transform.std)
+    if any(size not in (1, spec.channels) for size in sizes) or too_small:
+        return None
+
+    def apply(batch: lampas.Tensor, _: list[Any]) -> lampas.Tensor:
+        mean, std = transform.mean, transform.std
+        if len(mean) == 1 and len(std) == 1:
+            return batch.sub_(mean[0]).div_(std[0])
+        return F.subtract_and_divide(batch, mean, std)
+
+    return Step(spec, apply)
+
+
+def _convert_dtype(transform: C.ConvertImageDtype, spec: Spec) -> Step | None:
+    if spec.pixels:
+        return None
+    return Step(
+        spec._replace(dtype=transform.dtype),
+        lambda batch, _: F.convert_image_dtype(batch, transform.dtype),
+    )
+
+
+def _lambda(transform: C.Lambda, spec: Spec) -> Step | None:
+    if spec.pixels:
+        return None
+    if transform.lambd in (lampas.flatten, lampas.Tensor.flatten, lampas.ravel):
+        return Step(spec._replace(flat=True), lambda batch, _: batch.flatten(1))
+    return None
+
+
+_RULES: dict[type, Callable[[Any, Spec], Step | None]] = {
+    C.ToTensor: _to_tensor,
+    C.PILToTensor: _pil_to_tensor,
+    C.Normalize: _normalize,
+    C.ConvertImageDtype: _convert_dtype,
+    C.Lambda: _lambda,
+}
