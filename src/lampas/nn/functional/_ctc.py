@@ -9,9 +9,7 @@ from lampas._tensor import Tensor
 
 __all__ = ["ctc_loss"]
 
-# Stands for log 0 inside the recursion: adding to it changes nothing, and its gradients are 0
-# where those of an infinity would be undefined.
-_NEVER = -1e30
+_INF = float("inf")
 
 
 def _lengths(value: Any, name: str, batch: int, device: Any) -> Tensor:
@@ -94,9 +92,18 @@ def ctc_loss(
             f"ctc_loss: targets must be one row for log_probs (T, C), got {tuple(targets.shape)}"
         )
     labels = _padded_targets(targets.to(lampas.int64), out_len, batch)
-    loss = _negative_log_likelihood(scores, labels, in_len, out_len, blank)
+    lattice = _Lattice(labels.clamp(0, classes - 1), in_len, out_len, blank)
+    loss = _ctc_function().apply(scores, lattice)
     if zero_infinity:
-        loss = lampas.where(loss == float("inf"), loss.new_zeros(()), loss)
+        impossible = loss == _INF
+        if bool(impossible.any()):
+            # Computed again without the impossible samples: their gradients are undefined.
+            keep = (~impossible).nonzero().squeeze(1)
+            lattice = _Lattice(
+                labels.clamp(0, classes - 1)[keep], in_len[keep], out_len[keep], blank
+            )
+            rest = _ctc_function().apply(scores.index_select(1, keep), lattice)
+            loss = loss.new_zeros(loss.shape).index_copy(0, keep, rest)
     if reduction == "mean":
         return (loss / out_len.clamp(min=1).to(loss.dtype)).mean()
     if reduction == "sum":
@@ -104,51 +111,130 @@ def ctc_loss(
     return loss if batched else loss.squeeze(0)
 
 
-def _negative_log_likelihood(
-    scores: Tensor, labels: Tensor, in_len: Tensor, out_len: Tensor, blank: int
-) -> Tensor:
-    steps, batch, _ = scores.shape
-    width = 2 * labels.size(1) + 1
-    # blank, label, blank, label, …, blank
-    path = labels.new_full((batch, width), blank)
-    path[:, 1::2] = labels.clamp(0, scores.size(2) - 1)
-    emit = scores.clamp(min=_NEVER).gather(2, path.unsqueeze(0).expand(steps, batch, width))
-    # A blank between two different labels may be left out.
-    may_skip = lampas.zeros_like(path, dtype=lampas.bool)
-    may_skip[:, 2:] = (path[:, 2:] != blank) & (path[:, 2:] != path[:, :-2])
-    position = lampas.arange(width, device=scores.device)
-    never = emit.new_full((batch, 2), _NEVER)
-    alpha = lampas.where(
-        (position < 2) & (position <= 2 * out_len.unsqueeze(1)), emit[0], never[:, :1]
-    )
-    alphas = [alpha]
-    for t in range(1, steps):
-        shifted = lampas.cat([never, alpha], 1)
-        skipped = lampas.where(may_skip, shifted[:, :width], never[:, :1])
-        ways = lampas.stack([alpha, shifted[:, 1 : width + 1], skipped])
-        alpha = (ways.logsumexp(0) + emit[t]).clamp(min=_NEVER)
-        alphas.append(alpha)
-    last = (in_len - 1).clamp(min=0).reshape(1, batch, 1).expand(1, batch, width)
-    final = lampas.stack(alphas).gather(0, last).squeeze(0)
-    on_blank = final.gather(1, 2 * out_len.unsqueeze(1))
-    on_label = final.gather(1, (2 * out_len - 1).clamp(min=0).unsqueeze(1))
-    on_label = lampas.where(out_len.unsqueeze(1) > 0, on_label, never[:, :1])
-    total = lampas.cat([on_blank, on_label], 1).logsumexp(1)
-    total = lampas.where(
-        in_len > 0, total, lampas.where(out_len == 0, 0.0, _NEVER).to(total.dtype)
-    )
-    infinite = total <= _NEVER / 2
-    loss = lampas.where(infinite, total.new_full((), float("inf")), -total)
-    return loss + _softmax_term(scores, in_len, infinite)
+def _log_add(*terms: Tensor) -> Tensor:
+    """``log(Σ exp)`` of tensors, also where all are -inf."""
+    top = terms[0]
+    for term in terms[1:]:
+        top = lampas.maximum(top, term)
+    top = top.masked_fill(top == -_INF, 0.0)
+    total = (terms[0] - top).exp()
+    for term in terms[1:]:
+        total = total + (term - top).exp()
+    return total.log() + top
 
 
-def _softmax_term(scores: Tensor, in_len: Tensor, infinite: Tensor) -> Tensor:
-    """Zero, with the gradient ``exp(log_probs)``.
+def _shifted(x: Tensor, by: int) -> Tensor:
+    """``x`` moved along its last dimension, -inf where nothing comes from."""
+    gone = x.new_full((x.size(0), abs(by)), -_INF)
+    return lampas.cat([gone, x[:, :-by]] if by > 0 else [x[:, -by:], gone], 1)
 
-    PyTorch gives the gradient for the scores before the log softmax; behind a log softmax this
-    term cancels, and for programs that look at the gradient of ``log_probs`` it is the same.
-    """
-    probs = scores.exp()
-    used = lampas.arange(scores.size(0), device=scores.device).unsqueeze(1) < in_len
-    used = (used & ~infinite).unsqueeze(2).to(probs.dtype)
-    return ((probs - probs.detach()) * used).sum((0, 2))
+
+class _Lattice:
+    """The paths through blanks and labels: blank, label, blank, …, label, blank."""
+
+    def __init__(self, labels: Tensor, in_len: Tensor, out_len: Tensor, blank: int) -> None:
+        batch, longest = labels.shape
+        self.width = 2 * longest + 1
+        self.path = labels.new_full((batch, self.width), blank)
+        self.path[:, 1::2] = labels
+        # A blank between two different labels may be left out.
+        skip = lampas.zeros_like(self.path, dtype=lampas.bool)
+        if longest:
+            skip[:, 2:] = (self.path[:, 2:] != blank) & (self.path[:, 2:] != self.path[:, :-2])
+        self.no_skip = ~skip
+        self.in_len = in_len
+        position = lampas.arange(self.width, device=labels.device)
+        end = 2 * out_len.unsqueeze(1)
+        self.starts = (position < 2) & (position <= end)
+        self.ends = (position == end) | (position == end - 1)
+
+    def emissions(self, scores: Tensor) -> Tensor:
+        """``(T, N, width)``: the log probability of each place in the path at each step."""
+        index = self.path.unsqueeze(0).expand(scores.size(0), -1, -1)
+        return scores.gather(2, index)
+
+    def forward(self, emit: Tensor) -> Tensor:
+        """Log probabilities of all beginnings of paths."""
+        alpha = emit[0].masked_fill(~self.starts, -_INF)
+        alphas = [alpha]
+        for t in range(1, emit.size(0)):
+            ways: tuple[Tensor, ...] = (alpha,)
+            if self.width > 2:
+                skipped = _shifted(alpha, 2).masked_fill(self.no_skip, -_INF)
+                ways = (alpha, _shifted(alpha, 1), skipped)
+            alpha = _log_add(*ways) + emit[t]
+            alphas.append(alpha)
+        return lampas.stack(alphas)
+
+    def backward(self, emit: Tensor) -> Tensor:
+        """Log probabilities of all ends of paths."""
+        beta = emit.new_full(emit.shape[1:], -_INF)
+        betas = []
+        for t in reversed(range(emit.size(0))):
+            ways: tuple[Tensor, ...] = (beta,)
+            if self.width > 2:
+                skipped = _shifted(beta.masked_fill(self.no_skip, -_INF), -2)
+                ways = (beta, _shifted(beta, -1), skipped)
+            going_on = _log_add(*ways) + emit[t]
+            last = emit[t].masked_fill(~self.ends, -_INF)
+            beta = lampas.where((self.in_len == t + 1).unsqueeze(1), last, going_on)
+            betas.append(beta)
+        return lampas.stack(betas[::-1])
+
+    def likelihood(self, alpha: Tensor) -> Tensor:
+        """Log probability of all whole paths, ``(N)``."""
+        batch = alpha.size(1)
+        last = (self.in_len - 1).clamp(min=0).reshape(1, batch, 1).expand(1, batch, self.width)
+        final = alpha.gather(0, last).squeeze(0).masked_fill(~self.ends, -_INF)
+        total = final.logsumexp(1)
+        # Without any step only the empty sequence of labels is possible.
+        empty = lampas.where(self.ends[:, 0], 0.0, -_INF).to(total.dtype)
+        return lampas.where(self.in_len > 0, total, empty)
+
+
+def _posterior(lattice: _Lattice, both: Tensor, classes: int) -> Tensor:
+    """``both`` added up, in logarithms, over the places of each class: ``(T, N, classes)``."""
+    steps, batch, width = both.shape
+    index = lattice.path.unsqueeze(0).expand(steps, batch, width)
+    out = both.new_full((steps, batch, classes), -_INF)
+    top = out.scatter_reduce(2, index, both, "amax")
+    safe = top.masked_fill(top == -_INF, 0.0)
+    part = (both - safe.gather(2, index)).exp()
+    return lampas.zeros_like(out).scatter_add(2, index, part).log() + safe
+
+
+_function: Any = None
+
+
+def _ctc_function() -> Any:
+    """The forward-backward algorithm as one node; made at first use."""
+    global _function
+    if _function is not None:
+        return _function
+
+    class CtcLoss(lampas.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, scores: Tensor, lattice: _Lattice) -> Tensor:
+            emit = lattice.emissions(scores)
+            alpha = lattice.forward(emit)
+            loss = -lattice.likelihood(alpha)
+            ctx.save_for_backward(scores, emit, alpha, loss)
+            ctx.lattice = lattice
+            return loss
+
+        @staticmethod
+        @lampas.autograd.function.once_differentiable
+        def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+            scores, emit, alpha, loss = ctx.saved_tensors
+            both = alpha + ctx.lattice.backward(emit)
+            posterior = _posterior(ctx.lattice, both, scores.size(2))
+            # The gradient for the scores before the log softmax. Behind a log softmax the
+            # first term cancels; programs that look at the gradient of `log_probs` see
+            # PyTorch's.
+            out = scores.exp() - (posterior + loss.unsqueeze(1) - scores).exp()
+            steps = lampas.arange(scores.size(0), device=scores.device).unsqueeze(1)
+            unused = (steps >= ctx.lattice.in_len).unsqueeze(2)
+            return (out * grad.unsqueeze(1)).masked_fill(unused, 0.0), None
+
+    _function = CtcLoss
+    return _function

@@ -342,28 +342,15 @@ class ConvTranspose3d(_ConvTransposeNd):
     _function = staticmethod(_C.conv_transpose3d)
 
 
-class _LazyConv(LazyModuleMixin):
+class _LazyConvNd(LazyModuleMixin):
     """Learns ``in_channels`` from the first input."""
 
-    def __init__(
-        self, out_channels: int, kernel_size: int | tuple[int, ...], *args: Any, **kwargs: Any
-    ) -> None:
+    def _forget_shapes(self, out_channels: int, bias: bool, device: Any, dtype: Any) -> None:
         own: Any = self
-        names = self._argument_names
-        if len(args) > len(names):
-            raise TypeError(f"{type(self).__name__}: too many positional arguments")
-        kwargs.update(zip(names, args))
-        bias = kwargs.pop("bias", True)
-        made = {k: kwargs.get(k) for k in ("device", "dtype")}
-        super().__init__(0, 0, kernel_size, bias=False, **kwargs)
-        own.weight = UninitializedParameter(**made)
+        own.weight = UninitializedParameter(device=device, dtype=dtype)
         own.out_channels = out_channels
         if bias:
-            own.bias = UninitializedParameter(**made)
-
-    _argument_names: tuple[str, ...] = (
-        "stride", "padding", "dilation", "groups", "bias", "padding_mode", "device", "dtype",
-    )  # fmt: skip
+            own.bias = UninitializedParameter(device=device, dtype=dtype)
 
     def reset_parameters(self) -> None:
         own: Any = self
@@ -393,6 +380,27 @@ class _LazyConv(LazyModuleMixin):
         return input.size(-own._dims - 1)
 
 
+class _LazyConv(_LazyConvNd):
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: str | int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            0, 0, kernel_size, stride, padding, dilation, groups, False, padding_mode, device,
+            dtype,
+        )  # fmt: skip
+        self._forget_shapes(out_channels, bias, device, dtype)
+
+
 class LazyConv1d(_LazyConv, Conv1d):  # type: ignore[misc]
     """A :class:`Conv1d` that learns ``in_channels`` from its first input."""
 
@@ -411,11 +419,26 @@ class LazyConv3d(_LazyConv, Conv3d):  # type: ignore[misc]
     cls_to_become = Conv3d
 
 
-class _LazyConvTranspose(_LazyConv):
-    _argument_names = (
-        "stride", "padding", "output_padding", "groups", "bias", "dilation", "padding_mode",
-        "device", "dtype",
-    )  # fmt: skip
+class _LazyConvTranspose(_LazyConvNd):
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: int | tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | tuple[int, ...] = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            0, 0, kernel_size, stride, padding, output_padding, groups, False, dilation,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+        self._forget_shapes(out_channels, bias, device, dtype)
 
 
 class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):  # type: ignore[misc]

@@ -14,6 +14,7 @@ from lampas._tensor import Tensor
 
 from .. import functional as F
 from .._reduction import resolve
+from .distance import PairwiseDistance
 from .linear import Linear
 from .module import Module
 
@@ -564,8 +565,8 @@ class TripletMarginWithDistanceLoss(_Loss):
                 "TripletMarginWithDistanceLoss: expected margin to be greater than 0, "
                 f"got {margin} instead"
             )
-        chosen = F.pairwise_distance if distance_function is None else distance_function
-        self.distance_function = chosen
+        default = distance_function is None
+        self.distance_function = PairwiseDistance() if default else distance_function
         self.margin = margin
         self.swap = swap
 

@@ -15,12 +15,12 @@ from .module import Module
 __all__ = ["ParameterList", "ParameterDict"]
 
 
-def _line(key: Any, value: Any) -> str:
+def _line(key: Any, value: Any, type_of: Any) -> str:
     if not isinstance(value, Tensor):
         return f"  ({key}): Object of type: {type(value).__name__}"
     size = "x".join(str(s) for s in value.shape)
     kind = "Parameter" if isinstance(value, Parameter) else type(value).__name__
-    return f"  ({key}): {kind} containing: [{value.dtype} of size {size}]"
+    return f"  ({key}): {kind} containing: [{type_of(value)} of size {size}]"
 
 
 def _as_parameter(value: Any) -> Any:
@@ -93,7 +93,7 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        return "\n".join(_line(i, p) for i, p in enumerate(self))
+        return "\n".join(_line(i, p, lambda t: t.dtype) for i, p in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -225,7 +225,7 @@ class ParameterDict(Module):
             self[pair[0]] = pair[1]
 
     def extra_repr(self) -> str:
-        return "\n".join(_line(k, p) for k, p in self.items())
+        return "\n".join(_line(k, p, lambda t: t.type()) for k, p in self.items())
 
     def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
