@@ -8,6 +8,12 @@ thread_local Modes modes;
 EngineMath engine_math;
 Anomaly anomaly;
 
+AutogradMeta::~AutogradMeta() {
+  if (!self || !edge.node) return;
+  auto& list = edge.node->hooks().retain;
+  std::erase_if(list, [&](const auto& entry) { return entry.second == self; });
+}
+
 AutogradMeta& ensure_meta(const Tensor& t) {
   if (!t.impl()->autograd) t.impl()->autograd = std::make_unique<AutogradMeta>();
   return *meta(t);
@@ -101,8 +107,9 @@ void mark_view(const Tensor& out, const Tensor& x, std::function<Tensor(const Te
                const char* no_inplace) {
   AutogradMeta* mx = meta(x);
   const View* above = mx && mx->view ? mx->view.get() : nullptr;
-  // Nothing can be written into the history of a view nobody tracks through... until its base
-  // starts to require grad, so views are remembered whenever grad mode is on.
+  // The base may come to require grad later, by an in-place write, so views are remembered
+  // whenever gradients are recorded at all.
+  if (!modes.grad && !requires_grad(x)) return;
   auto v = std::make_unique<View>();
   v->base = above ? above->base : x;
   v->version = out.version();

@@ -35,11 +35,13 @@ struct View {
 };
 
 struct AutogradMeta final : AutogradMetaBase {
+  ~AutogradMeta() override;
   Tensor grad;
   Edge edge;                    // grad_fn and which of its outputs this is
   Node* accumulator = nullptr;  // borrowed: it holds the tensor, not the other way round
   bool requires_grad = false;   // leaves only
   bool retains_grad = false;
+  TensorImpl* self = nullptr;  // set with retains_grad: the node's list names it
   std::unique_ptr<View> view;
   std::vector<std::shared_ptr<GradHook>> hooks;              // on a leaf's gradient
   std::vector<std::shared_ptr<GradHook>> after_accumulate;   // called with the gradient summed up
@@ -123,6 +125,8 @@ Node* current_node();
 struct EngineMath {
   Tensor (*add)(const Tensor&, const Tensor&);
   void (*add_)(const Tensor& into, const Tensor&);
+  Tensor (*scale)(const Tensor&, const Scalar&);
+  Tensor (*divide)(const Tensor&, const Tensor&);
   Tensor (*sum_to_size)(const Tensor&, IntSpan);
   Tensor (*cast)(const Tensor&, DType);
   Tensor (*clone)(const Tensor&);

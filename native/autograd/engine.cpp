@@ -137,7 +137,7 @@ void Task::run_hooks(Node* n, std::vector<Tensor>& grads) {
       if (Tensor r = h.hook->call(grads[h.nr]); r.defined()) grads[h.nr] = r;
   for (auto& [nr, t] : hooks->retain) {
     if (!grads[nr].defined()) continue;
-    Tensor holder(t);
+    Tensor holder(Ref<TensorImpl>::share(t));
     AutogradMeta& m = ensure_meta(holder);
     m.grad = m.grad.defined() ? engine_math.add(m.grad, grads[nr]) : grads[nr];
   }

@@ -85,7 +85,8 @@ struct NodeHooks {
     std::shared_ptr<GradHook> hook;
   };
   std::vector<OnTensor> on_tensor;                // run before the node, on output nr's gradient
-  std::vector<std::pair<uint32_t, Ref<TensorImpl>>> retain;  // keep the gradient on this tensor
+  // Tensors that keep their gradient. Borrowed: a tensor's autograd data takes itself off the list.
+  std::vector<std::pair<uint32_t, TensorImpl*>> retain;
   std::vector<std::shared_ptr<NodeHook>> before;  // sees the gradients of the outputs
   std::vector<std::shared_ptr<NodeHook>> after;   // sees the gradients of inputs and outputs
 };

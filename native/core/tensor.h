@@ -1,6 +1,8 @@
 // Storage, TensorImpl and the Tensor handle. No operator lives here.
 #pragma once
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "core/dims.h"
 #include "core/dtype.h"

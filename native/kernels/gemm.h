@@ -1,6 +1,33 @@
+// Matrix products: C = act(A @ B [+ C] + bias).
 #pragma once
+#include <cstdint>
+
 #include "core/dtype.h"
 #include "kernels/env.h"
+
 namespace lampas::kernels {
-struct GemmTable {};
+
+enum class Act : uint8_t { None, Relu };
+
+// Strides in elements. A and B may lie in any way; C's rows are contiguous.
+struct GemmArgs {
+  int64_t m, n, k;
+  const void* a;
+  int64_t a_rs, a_cs;
+  const void* b;
+  int64_t b_rs, b_cs;
+  void* c;
+  int64_t c_rs;
+  const void* bias;  // one per column, or null
+  Act act;
+  bool accumulate;  // add to C; otherwise C is not read
+  int64_t batch;    // products side by side, at these distances; 1: one
+  int64_t a_bs, b_bs, c_bs;
+};
+
+struct GemmTable {
+  // Half types are cast by the operator; activations are for floats.
+  void (*gemm[kDTypes])(const GemmArgs&, const Env&);
+};
+
 }  // namespace lampas::kernels

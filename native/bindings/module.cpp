@@ -1,0 +1,46 @@
+// lampas._C.
+#include "bindings/module.h"
+
+#include "bindings/autograd.h"
+#include "bindings/caster.h"
+#include "bindings/convert.h"
+#include "bindings/generator.h"
+#include "bindings/named_tuple.h"
+#include "bindings/tensor_type.h"
+#include "bindings/watch.h"
+#include "ops/setup.h"
+
+namespace nb = nanobind;
+using namespace lampas::py;  // NOLINT: this file only lists its parts
+
+NB_MODULE(_C, m) {
+  // Errors of the core, for functions that nanobind calls.
+  nb::register_exception_translator([](const std::exception_ptr& p, void*) {
+    try {
+      std::rethrow_exception(p);
+    } catch (const lampas::Error&) {
+      set_python_error();
+    } catch (const PythonError&) {
+      set_python_error();
+    }
+  });
+  lampas::ops::setup();
+  PyObject* module = m.ptr();
+  init_types(module);
+  init_tensor_type(module);
+  init_generator(module);
+  init_autograd(module);
+  init_watch(module);
+  init_named_tuples(module);
+  init_convert(module);
+  init_nn_module(module);
+  init_runtime(module);
+  define_tensor_ops(module);
+  define_pointwise(module);
+  define_indexing(module);
+  define_reductions(module);
+  define_matrix(module);
+  // define_random(module);
+  // define_sorting(module);
+  define_nn(module);
+}

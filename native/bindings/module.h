@@ -1,0 +1,18 @@
+// The parts of the extension module, each added by the file of its family.
+#pragma once
+#include "bindings/object.h"
+
+namespace lampas::py {
+
+void init_runtime(PyObject* module);     // threads, memory, processor
+void init_nn_module(PyObject* module);   // nn.Module's native base
+void define_pointwise(PyObject* module);
+void define_tensor_ops(PyObject* module);  // creation, views, copies
+void define_indexing(PyObject* module);
+void define_reductions(PyObject* module);
+void define_matrix(PyObject* module);
+void define_random(PyObject* module);
+void define_sorting(PyObject* module);
+void define_nn(PyObject* module);
+
+}  // namespace lampas::py

@@ -1,0 +1,256 @@
+#include "bindings/python_node.h"
+
+#include <cstring>
+
+#include "autograd/accumulate.h"
+#include "autograd/autograd.h"
+#include "bindings/caster.h"
+
+namespace nb = nanobind;
+
+namespace lampas::py {
+
+namespace {
+// ---- grad_fn --------------------------------------------------------------------------------------
+struct NodeObject {
+  PyObject_HEAD
+  Ref<Node> node;
+  PyObject* metadata;
+};
+PyTypeObject* node_type = nullptr;
+
+Node& node_of(PyObject* o) { return *reinterpret_cast<NodeObject*>(o)->node; }
+
+void node_dealloc(PyObject* o) {
+  auto* self = reinterpret_cast<NodeObject*>(o);
+  PyTypeObject* type = Py_TYPE(o);
+  if (self->node && self->node->py == o) self->node->py = nullptr;
+  self->node.~Ref();
+  Py_XDECREF(self->metadata);
+  type->tp_free(o);
+  Py_DECREF(type);
+}
+PyObject* node_repr(PyObject* o) { return PyUnicode_FromFormat("<%s object at %p>", node_of(o).name(), static_cast<void*>(o)); }
+PyObject* node_name(PyObject* o, PyObject*) { return PyUnicode_FromString(node_of(o).name()); }
+PyObject* node_next(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    Node& n = node_of(o);
+    Owned out(checked(PyTuple_New(static_cast<Py_ssize_t>(n.edges.size()))));
+    for (size_t i = 0; i < n.edges.size(); ++i) {
+      Owned to(n.edges[i].node ? node_object(n.edges[i].node) : Owned::share(Py_None).release());
+      PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), checked(Py_BuildValue("(OI)", to.get(), n.edges[i].nr)));
+    }
+    return out.release();
+  });
+}
+PyObject* node_metadata(PyObject* o, void*) {
+  auto* self = reinterpret_cast<NodeObject*>(o);
+  if (!self->metadata) self->metadata = PyDict_New();
+  return Owned::share(self->metadata).release();
+}
+PyObject* node_variable(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    auto* a = dynamic_cast<AccumulateGrad*>(&node_of(o));
+    if (!a) throw Error(ErrorKind::Attribute, concat("'", node_of(o).name(), "' object has no attribute 'variable'"));
+    return wrap(a->leaf());
+  });
+}
+
+// Functions of an ordered dict around a node's backward.
+class NodeDictHook final : public NodeHook {
+ public:
+  NodeDictHook(PyObject* dict, bool before) : dict_(Owned::share(dict)), before_(before) {}
+  void call(std::span<Tensor> inputs, std::span<Tensor> outputs) override {
+    std::span<Tensor> target = before_ ? outputs : inputs;
+    Owned functions(checked(PyMapping_Values(dict_.get())));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(functions.get()); ++i) {
+      Owned outs(to_py(std::vector<Tensor>(outputs.begin(), outputs.end())));
+      Owned ins(before_ ? nullptr : to_py(std::vector<Tensor>(inputs.begin(), inputs.end())));
+      PyObject* f = PyList_GET_ITEM(functions.get(), i);
+      Owned r(checked(before_ ? PyObject_CallOneArg(f, outs.get()) : PyObject_CallFunctionObjArgs(f, ins.get(), outs.get(), nullptr)));
+      if (r.get() == Py_None) continue;
+      Owned values(checked(PySequence_Tuple(r.get())));
+      LAMPAS_CHECK(PyTuple_GET_SIZE(values.get()) == static_cast<Py_ssize_t>(target.size()), "hook has returned an incorrect number of values: expected ", target.size());
+      for (size_t k = 0; k < target.size(); ++k) {
+        PyObject* v = PyTuple_GET_ITEM(values.get(), static_cast<Py_ssize_t>(k));
+        target[k] = v == Py_None ? Tensor() : tensor_of(v);
+      }
+    }
+  }
+
+ private:
+  Owned dict_;
+  bool before_;
+};
+
+PyObject* add_node_hook(PyObject* o, PyObject* dict, bool before) {
+  return guarded([&]() -> PyObject* {
+    auto& hooks = node_of(o).hooks();
+    (before ? hooks.before : hooks.after).push_back(std::make_shared<NodeDictHook>(dict, before));
+    Py_RETURN_NONE;
+  });
+}
+PyObject* node_hook(PyObject* o, PyObject* dict) { return add_node_hook(o, dict, false); }
+PyObject* node_prehook(PyObject* o, PyObject* dict) { return add_node_hook(o, dict, true); }
+
+PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, "Pairs of node and output number that feed this node.", nullptr},
+                             {"metadata", node_metadata, nullptr, "A dict for notes.", nullptr},
+                             {"variable", node_variable, nullptr, "The leaf whose gradient is accumulated.", nullptr},
+                             {}};
+PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "name() -> str"},
+                              {"_add_hook", node_hook, METH_O, nullptr},
+                              {"_add_prehook", node_prehook, METH_O, nullptr},
+                              {}};
+
+// ---- autograd.Function ----------------------------------------------------------------------------
+// The context holds Python's side of one call; the node owns it and the tensors it saved.
+class PythonNode final : public Node {
+ public:
+  PythonNode(PyObject* context, std::string name) : context_(Owned::share(context)), name_(std::move(name)) {}
+  ~PythonNode() override {
+    PyGILState_STATE s = PyGILState_Ensure();
+    if (PyObject_SetAttrString(context_.get(), "_node", Py_None) < 0) PyErr_Clear();
+    context_ = Owned();
+    PyGILState_Release(s);
+  }
+  const char* name() const override { return name_.c_str(); }
+  void backward(std::span<const Tensor> grads, Sink& out) override {
+    Owned given(checked(PyTuple_New(static_cast<Py_ssize_t>(grads.size()))));
+    for (size_t i = 0; i < grads.size(); ++i) {
+      Tensor g = grads[i];
+      if (!g.defined() && materialize && outputs[i].sizes.data()) g = engine_math.zeros(outputs[i]);
+      PyTuple_SET_ITEM(given.get(), static_cast<Py_ssize_t>(i), checked(wrap(g)));
+    }
+    Owned back(checked(PyObject_GetAttrString(context_.get(), "_run_backward")));
+    Owned result(checked(PyObject_CallOneArg(back.get(), given.get())));
+    if (!PyTuple_Check(result.get())) {
+      Owned one(PyTuple_Pack(1, result.get()));
+      result = std::move(one);
+    }
+    Py_ssize_t n = PyTuple_GET_SIZE(result.get());
+    Py_ssize_t want = static_cast<Py_ssize_t>(edge_of_argument.size());
+    for (Py_ssize_t i = want; i < n; ++i)
+      LAMPAS_CHECK(PyTuple_GET_ITEM(result.get(), i) == Py_None, "function ", name_, " returned an incorrect number of gradients (expected ", want, ", got ", n, ")");
+    LAMPAS_CHECK(n >= want, "function ", name_, " returned an incorrect number of gradients (expected ", want, ", got ", n, ")");
+    for (Py_ssize_t i = 0; i < want; ++i) {
+      PyObject* g = PyTuple_GET_ITEM(result.get(), i);
+      int edge = edge_of_argument[static_cast<size_t>(i)];
+      LAMPAS_CHECK(edge >= 0 || g == Py_None, "function ", name_, " returned a gradient different from None at position ", i + 1, ", but the corresponding forward input was not a Variable");
+      LAMPAS_CHECK_TYPE(g == Py_None || is_tensor(g), "function ", name_, " must return Tensors or None, got ", Py_TYPE(g)->tp_name, " at position ", i + 1);
+      if (edge >= 0 && g != Py_None) out.set(static_cast<size_t>(edge), tensor_of(g));
+    }
+  }
+  void release_saved() override {
+    if (saved.empty()) return;
+    saved.clear();
+    released = true;
+  }
+
+  std::vector<Saved> saved;
+  std::vector<int> edge_of_argument;  // -1: not a tensor
+  bool materialize = true;
+
+ private:
+  Owned context_;
+  std::string name_;
+};
+
+bool contains(nb::handle seq, PyObject* o) {
+  if (seq.is_none()) return false;
+  for (nb::handle h : seq)
+    if (h.ptr() == o) return true;
+  return false;
+}
+
+// Connects the outputs of a custom function's forward. `context` offers to_save, dirty, non_diff,
+// materialize_grads and, afterwards, gets `_node`.
+nb::object connect_function(nb::object context, std::string name, nb::tuple args, nb::tuple outputs, bool differentiable) {
+  auto node = make_ref<PythonNode>(context.ptr(), name);
+  for (nb::handle a : args) {
+    if (!is_tensor(a.ptr())) {
+      node->edge_of_argument.push_back(-1);
+      continue;
+    }
+    node->edge_of_argument.push_back(static_cast<int>(node->edges.size()));
+    node->edges.push_back(gradient_edge(tensor_of(a.ptr())));
+  }
+  node->materialize = nb::cast<bool>(context.attr("materialize_grads"));
+  nb::object dirty = context.attr("dirty_tensors"), constant = context.attr("non_differentiable");
+  nb::list results;
+  for (nb::handle o : outputs) {
+    if (!is_tensor(o.ptr())) {
+      results.append(o);
+      if (differentiable) node->outputs.push_back({});
+      continue;
+    }
+    Tensor t = tensor_of(o.ptr());
+    bool is_input = contains(args, o.ptr()), is_dirty = contains(dirty, o.ptr());
+    bool fixed = contains(constant, o.ptr()) || !is_differentiable(t.dtype());
+    if (is_dirty) t.bump_version();
+    // An input returned as it is becomes a view of itself, so that it can have this grad_fn.
+    if (is_input && !is_dirty) t = t.alias();
+    if (!is_dirty && !is_input && meta(t) && meta(t)->edge.node) t = t.alias();
+    if (differentiable) {
+      uint32_t nr = node->add_output(t);
+      if (!fixed) set_grad_fn(t, node, nr);
+    }
+    results.append(nb::steal(wrap(t)));
+  }
+  nb::object to_save = context.attr("to_save");
+  if (!to_save.is_none())
+    for (nb::handle s : to_save) {
+      if (s.is_none()) {
+        node->saved.emplace_back();
+        continue;
+      }
+      LAMPAS_CHECK_TYPE(is_tensor(s.ptr()), "save_for_backward can only save variables, but argument is of type ", Py_TYPE(s.ptr())->tp_name);
+      bool output = false;
+      for (size_t i = 0; i < nb::len(outputs) && differentiable; ++i)
+        if (nb::handle(outputs[i]).ptr() == s.ptr()) {
+          node->saved.push_back(Saved::output(tensor_of(nb::handle(results[i]).ptr()), static_cast<uint32_t>(i)));
+          output = true;
+          break;
+        }
+      if (!output) node->saved.push_back(Saved(tensor_of(s.ptr())));
+    }
+  // The node owns the context, so the context must not own the node.
+  // When it dies it takes itself out of the context.
+  context.attr("_node") = nb::capsule(node.get(), "lampas.PythonNode");
+  context.attr("to_save") = nb::none();
+  return nb::tuple(results);
+}
+
+nb::object saved_tensors(nb::capsule node) {
+  auto* n = static_cast<PythonNode*>(node.data());
+  LAMPAS_CHECK(!n->released, "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Specify retain_graph=True if you need to backward through the graph a second time.");
+  std::vector<Tensor> out;
+  for (const Saved& s : n->saved) out.push_back(s());
+  return nb::steal(checked(to_py(out)));
+}
+}  // namespace
+
+PyObject* node_object(Ref<Node> n) {
+  if (n->py) return Owned::share(static_cast<PyObject*>(n->py)).release();
+  auto* o = PyObject_New(NodeObject, node_type);
+  if (!o) throw PythonError();
+  o->metadata = nullptr;
+  n->py = o;
+  new (&o->node) Ref<Node>(std::move(n));
+  return reinterpret_cast<PyObject*>(o);
+}
+
+void init_nodes(PyObject* module) {
+  PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+                         {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
+                         {Py_tp_getset, node_getset},
+                         {Py_tp_methods, node_methods},
+                         {0, nullptr}};
+  PyType_Spec spec = {"lampas._C.Node", sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  node_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
+  if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError();
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  m.def("_connect_function", &connect_function);
+  m.def("_saved_tensors", &saved_tensors);
+}
+
+}  // namespace lampas::py

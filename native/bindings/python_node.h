@@ -1,0 +1,11 @@
+// grad_fn objects, and nodes whose backward is Python (autograd.Function).
+#pragma once
+#include "autograd/node.h"
+#include "bindings/object.h"
+
+namespace lampas::py {
+
+PyObject* node_object(Ref<Node> n);
+void init_nodes(PyObject* module);
+
+}  // namespace lampas::py

@@ -1,0 +1,166 @@
+// Reductions and scans.
+#include <cmath>
+
+#include "autograd/autograd.h"
+#include "bindings/args.h"
+#include "bindings/module.h"
+#include "bindings/named_tuple.h"
+#include "ops/ops.h"
+
+namespace lampas::py {
+
+namespace {
+using ops::OptDims;
+
+
+PyObject* extreme(Args& a, bool largest) {
+  const char* type = largest ? "max" : "min";
+  if (!a.object(1)) {
+    const Tensor& x = a.tensor(0);
+    LAMPAS_CHECK(x.numel() > 0, type, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    return wrap(largest ? ops::amax(x, {}, false) : ops::amin(x, {}, false));
+  }
+  if (is_tensor(a.object(1))) return wrap(largest ? ops::maximum(a.tensor(0), a.tensor(1)) : ops::minimum(a.tensor(0), a.tensor(1)));
+  return named(type, {"values", "indices"}, largest ? ops::max(a.tensor(0), a.integer(1), a.flag(2)) : ops::min(a.tensor(0), a.integer(1), a.flag(2)));
+}
+
+// var and std share their arguments: `unbiased` as a flag, or `correction` as a number.
+struct Spread {
+  OptDims dims;
+  double correction = 1;
+  bool keepdim = false;
+};
+Spread spread_of(Args& a) {
+  Spread s;
+  s.dims = a.ints_or(1);
+  if (a.given(2)) s.correction = a.flag(2) ? 1 : 0;
+  if (a.given(3)) s.correction = a.real(3);
+  s.keepdim = a.flag(4);
+  return s;
+}
+Tensor variance(const Tensor& x, const Spread& s) { return ops::var(x, s.dims, s.correction, s.keepdim); }
+Tensor deviation(const Tensor& x, const Spread& s) { return ops::sqrt(variance(x, s)); }
+
+double order_of(Args& a, int i) {
+  PyObject* p = a.object(i);
+  if (!p || p == Py_None) return 2;
+  if (PyUnicode_Check(p)) {
+    std::string s = PyUnicode_AsUTF8(p);
+    if (s == "fro") return 2;
+    if (s == "inf") return INFINITY;
+    if (s == "-inf") return -INFINITY;
+    throw Error(ErrorKind::Runtime, "norm: unknown order '" + s + "'; 'nuc' and matrix orders are in linalg.matrix_norm");
+  }
+  return scalar_of(p).to_double();
+}
+Tensor vector_norm(Args& a, int dim, int keepdim, int dtype) {
+  Tensor x = a.tensor(0);
+  if (auto d = a.dtype_or(dtype)) x = ops::to_dtype(x, *d);
+  return ops::norm(x, order_of(a, 1), a.ints_or(dim), a.flag(keepdim));
+}
+
+Tensor nan_sum(Args& a, bool mean) {
+  Tensor x = a.tensor(0);
+  if (auto d = a.dtype_or(3)) x = ops::to_dtype(x, *d);
+  if (is_integral(x.dtype())) return mean ? ops::mean(x, a.ints_or(1), a.flag(2)) : ops::sum(x, a.ints_or(1), a.flag(2));
+  Tensor nan = ops::isnan(x), total = ops::sum(ops::where(nan, 0, x), a.ints_or(1), a.flag(2));
+  if (!mean) return total;
+  return ops::div(total, ops::sum(ops::to_dtype(ops::logical_not(nan), x.dtype()), a.ints_or(1), a.flag(2)));
+}
+
+Tensor logit_sum(Args& a) { return ops::logsumexp(a.tensor(0), a.ints(1), a.flag(2)); }
+
+bool equal(const Tensor& a, const Tensor& b) {
+  if (!(a.sizes() == b.sizes())) return false;
+  GradGuard off(false);
+  Tensor r = ops::all(ops::eq(a, b));
+  return *r.data<bool>();
+}
+
+// |a - b| <= atol + rtol * |b|, infinities equal to themselves.
+Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  LAMPAS_CHECK(a.dtype() == b.dtype(), dtype_name(a.dtype()), " did not match ", dtype_name(b.dtype()), " (isclose: both tensors must have one dtype)");
+  LAMPAS_CHECK(rtol >= 0, "rtol must be greater than or equal to zero, but got ", rtol);
+  LAMPAS_CHECK(atol >= 0, "atol must be greater than or equal to zero, but got ", atol);
+  GradGuard off(false);
+  Tensor close = ops::eq(a, b);
+  if (equal_nan && !is_integral(a.dtype())) close = ops::logical_or(close, ops::logical_and(ops::isnan(a), ops::isnan(b)));
+  if (rtol == 0 && atol == 0) return close;
+  Tensor wide_b = is_integral(b.dtype()) ? ops::to_dtype(b, ops::default_dtype()) : b;
+  Tensor error = ops::abs(ops::sub(a, b)), allowed = ops::add(ops::mul(ops::abs(wide_b), rtol), atol);
+  return ops::logical_or(close, ops::logical_and(ops::isfinite(error), ops::le(error, allowed)));
+}
+bool allclose(Args& a) {
+  Tensor r = ops::all(isclose(a.tensor(0), a.tensor(1), a.real(2), a.real(3), a.flag(4)));
+  return *r.data<bool>();
+}
+
+#define SPREAD "(Tensor input, int[1]? dim=None, bool? unbiased=None, *, Number? correction=None, bool keepdim=False, Tensor? out=None)"
+#define SPREAD_FLAG "(Tensor input, bool unbiased)"
+PyObject* mean_and(Args& a, bool root) {
+  Spread s = spread_of(a);
+  Tensor v = variance(a.tensor(0), s), m = ops::mean(a.tensor(0), s.dims, s.keepdim);
+  return to_py(std::vector<Tensor>{root ? ops::sqrt(v) : v, m});
+}
+Spread flag_spread(Args& a) {
+  Spread s;
+  s.correction = a.flag(1) ? 1 : 0;
+  return s;
+}
+
+constexpr Definition kRows[] = {
+    {"sum(Tensor input, *, dtype? dtype=None)", LAMPAS_FN(ops::sum(a.tensor(0), {}, false, a.dtype_or(1))), kBoth, "Sum of all elements, or over dimensions."},
+    {"sum(Tensor input, int[1]? dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::sum(a.tensor(0), a.ints_or(1), a.flag(2), a.dtype_or(3))), kBoth, nullptr},
+    {"mean(Tensor input, *, dtype? dtype=None)", LAMPAS_FN(ops::mean(a.tensor(0), {}, false, a.dtype_or(1))), kBoth, "Mean of all elements, or over dimensions."},
+    {"mean(Tensor input, int[1]? dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::mean(a.tensor(0), a.ints_or(1), a.flag(2), a.dtype_or(3))), kBoth, nullptr},
+    {"nansum(Tensor input, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(nan_sum(a, false)), kBoth, "Sum without NaN."},
+    {"nanmean(Tensor input, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(nan_sum(a, true)), kBoth, "Mean without NaN."},
+    {"prod(Tensor input, *, dtype? dtype=None)", LAMPAS_FN(ops::prod(a.tensor(0), {}, false, a.dtype_or(1))), kBoth, "Product of all elements, or over a dimension."},
+    {"prod(Tensor input, int dim, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::prod(a.tensor(0), a.integer(1), a.flag(2), a.dtype_or(3))), kBoth, nullptr},
+    {"amax(Tensor input, int[1]? dim=None, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::amax(a.tensor(0), a.ints_or(1), a.flag(2))), kBoth, "Largest element over dimensions."},
+    {"amin(Tensor input, int[1]? dim=None, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::amin(a.tensor(0), a.ints_or(1), a.flag(2))), kBoth, "Smallest element over dimensions."},
+    {"max(Tensor input)", [](Args& a) { return wrap(ops::amax(a.tensor(0), {}, false)); }, kBoth, "Largest element; with dim its values and indices; with a tensor the elementwise maximum."},
+    {"max(Tensor input, int dim, bool keepdim=False, *, Tensor[]? out=None)", [](Args& a) { return extreme(a, true); }, kBoth, nullptr},
+    {"max(Tensor input, Tensor other, *, Tensor? out=None)", [](Args& a) { return extreme(a, true); }, kBoth, nullptr},
+    {"min(Tensor input)", [](Args& a) { return wrap(ops::amin(a.tensor(0), {}, false)); }, kBoth, "Smallest element; with dim its values and indices; with a tensor the elementwise minimum."},
+    {"min(Tensor input, int dim, bool keepdim=False, *, Tensor[]? out=None)", [](Args& a) { return extreme(a, false); }, kBoth, nullptr},
+    {"min(Tensor input, Tensor other, *, Tensor? out=None)", [](Args& a) { return extreme(a, false); }, kBoth, nullptr},
+    {"aminmax(Tensor input, *, int? dim=None, bool keepdim=False)", [](Args& a) -> PyObject* {
+       OptDims d;
+       if (auto i = a.integer_or(1)) d = Dims{*i};
+       return named("aminmax", {"min", "max"}, {ops::amin(a.tensor(0), d, a.flag(2)), ops::amax(a.tensor(0), d, a.flag(2))});
+     }, kBoth, "Smallest and largest element."},
+    {"argmax(Tensor input, int? dim=None, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::argmax(a.tensor(0), a.integer_or(1), a.flag(2))), kBoth, "Index of the largest element."},
+    {"argmin(Tensor input, int? dim=None, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::argmin(a.tensor(0), a.integer_or(1), a.flag(2))), kBoth, "Index of the smallest element."},
+    {"all(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::all(a.tensor(0))), kBoth, "Whether all elements are nonzero."},
+    {"all(Tensor input, int[1]? dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::all(a.tensor(0), a.ints_or(1), a.flag(2))), kBoth, nullptr},
+    {"any(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::any(a.tensor(0))), kBoth, "Whether any element is nonzero."},
+    {"any(Tensor input, int[1]? dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::any(a.tensor(0), a.ints_or(1), a.flag(2))), kBoth, nullptr},
+    {"count_nonzero(Tensor input, int[1]? dim=None)", LAMPAS_FN(ops::count_nonzero(a.tensor(0), a.ints_or(1))), kBoth, "How many elements are nonzero."},
+    {"var" SPREAD, LAMPAS_FN(variance(a.tensor(0), spread_of(a))), kBoth, "Variance."},
+    {"var" SPREAD_FLAG, LAMPAS_FN(variance(a.tensor(0), flag_spread(a))), kBoth, nullptr},
+    {"std" SPREAD, LAMPAS_FN(deviation(a.tensor(0), spread_of(a))), kBoth, "Standard deviation."},
+    {"std" SPREAD_FLAG, LAMPAS_FN(deviation(a.tensor(0), flag_spread(a))), kBoth, nullptr},
+    {"var_mean" SPREAD, [](Args& a) { return mean_and(a, false); }, kFunction, "Variance and mean."},
+    {"std_mean" SPREAD, [](Args& a) { return mean_and(a, true); }, kFunction, "Standard deviation and mean."},
+    {"logsumexp(Tensor input, int[1] dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(logit_sum(a)), kBoth, "log(sum(exp(input)))."},
+    {"norm(Tensor input, object p='fro', int[1]? dim=None, bool keepdim=False, dtype? dtype=None, *, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kBoth, "p-norm of the elements, or over dimensions."},
+    {"_vector_norm(Tensor input, object ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kFunction, "p-norm over dimensions."},
+    {"cumsum(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::cumsum(a.tensor(0), a.integer(1), a.dtype_or(2))), kAll, "Running sum."},
+    {"cumprod(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::cumprod(a.tensor(0), a.integer(1), a.dtype_or(2))), kAll, "Running product."},
+    {"cummax(Tensor input, int dim, *, Tensor[]? out=None)", [](Args& a) { return named("cummax", {"values", "indices"}, ops::cummax(a.tensor(0), a.integer(1))); }, kBoth, "Running maximum."},
+    {"cummin(Tensor input, int dim, *, Tensor[]? out=None)", [](Args& a) { return named("cummin", {"values", "indices"}, ops::cummin(a.tensor(0), a.integer(1))); }, kBoth, "Running minimum."},
+    {"logcumsumexp(Tensor input, int dim, *, Tensor? out=None)", LAMPAS_FN(ops::logcumsumexp(a.tensor(0), a.integer(1))), kBoth, "Running log-sum-exp."},
+    {"sum_to_size(Tensor input, int[]* size)", [](Args& a) -> PyObject* {
+       LAMPAS_CHECK(ops::expandable(a.ints(1), a.tensor(0).sizes()), "size ", a.ints(1), " is not expandable to size ", a.tensor(0).sizes(), ".");
+       return wrap(ops::sum_to_size(a.tensor(0), a.ints(1)));
+     }, kMethod, "Summed down to a shape that broadcasts to this one."},
+    {"equal(Tensor input, Tensor other)", LAMPAS_FN(equal(a.tensor(0), a.tensor(1))), kBoth, "Whether both have the same shape and elements."},
+    {"isclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", LAMPAS_FN(isclose(a.tensor(0), a.tensor(1), a.real(2), a.real(3), a.flag(4))), kBoth, "Where |input - other| <= atol + rtol * |other|."},
+    {"allclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", LAMPAS_FN(allclose(a)), kBoth, "Whether all elements are close."},
+};
+}  // namespace
+
+void define_reductions(PyObject* module) { define(module, kRows); }
+
+}  // namespace lampas::py

@@ -1,0 +1,76 @@
+// Threads, memory, the processor.
+#include "bindings/caster.h"
+#include "bindings/module.h"
+#include "ops/create.h"
+#include "runtime/allocator.h"
+#include "runtime/cpu.h"
+#include "runtime/pool.h"
+
+namespace nb = nanobind;
+
+namespace lampas::py {
+
+namespace {
+nb::dict cpu() {
+  const CpuInfo& c = cpu_info();
+  nb::dict d, f;
+  d["vendor"] = c.vendor;
+  d["model"] = c.model;
+  d["architecture"] = c.architecture;
+  d["isa"] = isa_name(isa());
+  d["best_isa"] = isa_name(c.best);
+  d["l1d"] = c.l1d;
+  d["l2"] = c.l2;
+  d["l3"] = c.l3;
+  d["logical_cores"] = c.logical_cores;
+  d["physical_cores"] = c.physical_cores;
+  d["usable_cores"] = c.usable_cores;
+  d["cpu_quota"] = c.cpu_quota;
+  d["local_ranks"] = c.local_ranks;
+  d["memory_total"] = c.memory_total;
+  d["memory_limit"] = c.memory_limit;
+  d["memory_available"] = memory_available();
+  f["avx2"] = c.features.avx2;
+  f["fma"] = c.features.fma;
+  f["avx512f"] = c.features.avx512f;
+  f["avx512_bf16"] = c.features.avx512_bf16;
+  f["avx512_vnni"] = c.features.avx512_vnni;
+  f["amx_bf16"] = c.features.amx_bf16;
+  d["features"] = f;
+  return d;
+}
+
+nb::dict memory() {
+  MemoryStats s = memory_stats();
+  nb::dict d;
+  d["allocated"] = s.allocated;
+  d["cached"] = s.cached;
+  d["reserved"] = s.reserved;
+  d["peak_allocated"] = s.peak_allocated;
+  d["peak_reserved"] = s.peak_reserved;
+  d["allocations"] = s.allocations;
+  d["cache_hits"] = s.cache_hits;
+  d["cache_limit"] = s.cache_limit;
+  d["memory_limit"] = s.memory_limit;
+  return d;
+}
+}  // namespace
+
+void init_runtime(PyObject* module) {
+  // A wrong environment variable fails the import with its own message, not a later call.
+  isa();
+  get_num_threads();
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  m.def("get_num_threads", &get_num_threads, "get_num_threads() -> int\n\nThreads that operators use.");
+  m.def("set_num_threads", &set_num_threads, nb::arg("num"), "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
+  m.def("default_num_threads", &default_num_threads);
+  m.def("cpu_info", &cpu, "The processor and the limits of this process, as a dict.");
+  m.def("memory_stats", &memory, "Statistics of the caching allocator, in bytes, as a dict.");
+  m.def("reset_peak_memory", &reset_peak_memory);
+  m.def("empty_cache", &empty_cache, "Gives cached memory back to the system.");
+  m.def("set_memory_limit", &set_memory_limit, nb::arg("bytes"), "Lets tensors take at most `bytes`; 0 removes the limit.");
+  m.def("get_default_dtype", &ops::default_dtype, "get_default_dtype() -> dtype\n\nThe float type of new tensors.");
+  m.def("set_default_dtype", &ops::set_default_dtype, nb::arg("d"), "set_default_dtype(d)\n\nSets the float type of new tensors.");
+}
+
+}  // namespace lampas::py

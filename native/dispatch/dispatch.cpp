@@ -1,0 +1,57 @@
+#include "dispatch/dispatch.h"
+
+#include "runtime/allocator.h"
+#include "runtime/cpu.h"
+#include "runtime/pool.h"
+
+namespace lampas {
+
+namespace kernels {
+// Every instruction set has the same fill functions, in a namespace of its own.
+#define LAMPAS_FILLS(isa)            \
+  namespace isa {                    \
+  void fill_conv(Table&);            \
+  void fill_gemm(Table&);            \
+  void fill_optim(Table&);           \
+  void fill_pointwise(Table&);       \
+  void fill_random(Table&);          \
+  void fill_reduce(Table&);          \
+  void fill_rows(Table&);            \
+  inline void fill(Table& t) {       \
+    fill_gemm(t);                    \
+    fill_pointwise(t);               \
+    fill_random(t);                  \
+    fill_reduce(t);                  \
+    fill_rows(t);                    \
+  }                                  \
+  }
+LAMPAS_FILLS(base)
+#if defined(__x86_64__)
+LAMPAS_FILLS(avx2)
+LAMPAS_FILLS(avx512)
+#endif
+#undef LAMPAS_FILLS
+}  // namespace kernels
+
+const kernels::Table& dispatch() {
+  static const kernels::Table table = [] {
+    kernels::Table t{};
+    switch (isa()) {
+#if defined(__x86_64__)
+      case Isa::Amx:
+      case Isa::Avx512: kernels::avx512::fill(t); break;
+      case Isa::Avx2: kernels::avx2::fill(t); break;
+#endif
+      default: kernels::base::fill(t);
+    }
+    return t;
+  }();
+  return table;
+}
+
+const kernels::Env& kernel_env() {
+  static constexpr kernels::Env env = {parallel_for_raw, try_allocate, deallocate};
+  return env;
+}
+
+}  // namespace lampas

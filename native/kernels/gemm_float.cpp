@@ -1,0 +1,186 @@
+// float32 and float64 products: B in panels of NR columns, A in place or packed, MR x NR blocks of C
+// in registers. Work is cut into blocks of C by size alone.
+#include "kernels/gemm_float.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace lampas::kernels::LAMPAS_ISA {
+
+namespace {
+#if defined(__AVX512F__)
+constexpr int kBytes = 64, kMR = 12, kNV = 2;
+#elif defined(__AVX2__)
+constexpr int kBytes = 32, kMR = 6, kNV = 2;
+#else
+constexpr int kBytes = 16, kMR = 4, kNV = 2;
+#endif
+
+template <class T>
+struct Kernel {
+  using V [[gnu::vector_size(kBytes), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
+  static constexpr int lanes = kBytes / sizeof(T), NR = kNV * lanes, MR = kMR;
+
+  struct Tile {
+    const T *a, *b;
+    int64_t a_rs, a_cs, b_rs, k;
+    T* c;
+    int64_t c_rs;
+    const T* bias;
+    bool accumulate, relu;
+  };
+
+  // R rows, all NR columns of C; the columns beyond `cols` are dropped on the way out.
+  template <int R>
+  static void block(const Tile& t, int cols) {
+    V acc[R][kNV] = {};
+    const T *a = t.a, *b = t.b;
+    for (int64_t p = 0; p < t.k; ++p, a += t.a_cs, b += t.b_rs) {
+      V bv[kNV];
+      for (int v = 0; v < kNV; ++v) bv[v] = *reinterpret_cast<const V*>(b + v * lanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        V av = a[r * t.a_rs] - V{};
+        for (int v = 0; v < kNV; ++v) acc[r][v] += av * bv[v];
+      }
+    }
+    T last[NR];
+    for (int r = 0; r < R; ++r) {
+      T* c = t.c + r * t.c_rs;
+      T* out = cols == NR ? c : last;
+      for (int v = 0; v < kNV; ++v) {
+        V x = acc[r][v];
+        if (t.bias) x += load(t.bias, v, cols);
+        if (t.accumulate) x += load(c, v, cols);
+        if (t.relu) x = x < T(0) ? V{} : x;
+        *reinterpret_cast<V*>(out + v * lanes) = x;
+      }
+      if (cols != NR) std::memcpy(c, last, static_cast<size_t>(cols) * sizeof(T));
+    }
+  }
+  static V load(const T* p, int v, int cols) {
+    if (cols == NR) return *reinterpret_cast<const V*>(p + v * lanes);
+    V x = {};
+    for (int i = 0; i < lanes && v * lanes + i < cols; ++i) x[i] = p[v * lanes + i];
+    return x;
+  }
+
+  static void rows(const Tile& t, int r, int cols) {
+    switch (r) {
+#define ROWS(n) case n: return block<n>(t, cols);
+      ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+#if defined(__AVX2__)
+      ROWS(5) ROWS(6)
+#endif
+#if defined(__AVX512F__)
+      ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+#endif
+#undef ROWS
+    }
+  }
+
+  // Panel j of B, rows k0..k0+k: [k][NR], zeros beyond n.
+  static void pack_b(T* to, const T* b, int64_t rs, int64_t cs, int64_t k, int64_t cols) {
+    if (cs == 1) {
+      for (int64_t p = 0; p < k; ++p, to += NR) {
+        std::memcpy(to, b + p * rs, static_cast<size_t>(cols) * sizeof(T));
+        for (int64_t j = cols; j < NR; ++j) to[j] = 0;
+      }
+      return;
+    }
+    for (int64_t p0 = 0; p0 < k; p0 += 16) {
+      int64_t pn = std::min<int64_t>(16, k - p0);
+      for (int64_t j = 0; j < NR; ++j)
+        for (int64_t p = 0; p < pn; ++p) to[(p0 + p) * NR + j] = j < cols ? b[(p0 + p) * rs + j * cs] : T(0);
+    }
+  }
+
+  static constexpr int64_t kKC = 384, kMC = 96;
+
+  struct Job {
+    const GemmArgs& g;
+    T* packed;  // all of B, panel by panel, KC rows at a time; null: read in place
+    int64_t panels, m_blocks, n_blocks, panels_per_block;
+  };
+
+  static void pack_task(void* p, int64_t t) {
+    Job& j = *static_cast<Job*>(p);
+    const GemmArgs& g = j.g;
+    int64_t batch = t / j.panels, panel = t % j.panels, c = panel * NR;
+    const T* b = static_cast<const T*>(g.b) + batch * g.b_bs + c * g.b_cs;
+    pack_b(j.packed + (batch * j.panels + panel) * g.k * NR, b, g.b_rs, g.b_cs, g.k, std::min<int64_t>(NR, g.n - c));
+  }
+
+  static void compute_task(void* p, int64_t t) {
+    Job& j = *static_cast<Job*>(p);
+    const GemmArgs& g = j.g;
+    int64_t per_batch = j.m_blocks * j.n_blocks, batch = t / per_batch, rest = t % per_batch;
+    int64_t m0 = rest % j.m_blocks * kMC, m1 = std::min(g.m, m0 + kMC);
+    int64_t p0 = rest / j.m_blocks * j.panels_per_block, p1 = std::min(j.panels, p0 + j.panels_per_block);
+    const T* a = static_cast<const T*>(g.a) + batch * g.a_bs;
+    T* c = static_cast<T*>(g.c) + batch * g.c_bs;
+    const T* bias = static_cast<const T*>(g.bias);
+    alignas(64) T packed_a[kMC * kKC];
+    for (int64_t k0 = 0; k0 < std::max<int64_t>(g.k, 1); k0 += kKC) {
+      int64_t k = std::min(kKC, g.k - k0);
+      bool first = k0 == 0, last = k0 + k >= g.k;
+      bool pack_a = p1 - p0 > 2 && k > 0;
+      if (pack_a)
+        for (int64_t i = m0; i < m1; i += MR) {
+          int64_t r = std::min<int64_t>(MR, m1 - i);
+          T* to = packed_a + (i - m0) * k;
+          for (int64_t p = 0; p < k; ++p)
+            for (int64_t x = 0; x < r; ++x) to[p * r + x] = a[(i + x) * g.a_rs + (k0 + p) * g.a_cs];
+        }
+      for (int64_t panel = p0; panel < p1; ++panel) {
+        int64_t col = panel * NR;
+        int cols = static_cast<int>(std::min<int64_t>(NR, g.n - col));
+        for (int64_t i = m0; i < m1; i += MR) {
+          int r = static_cast<int>(std::min<int64_t>(MR, m1 - i));
+          Tile tile;
+          tile.a = pack_a ? packed_a + (i - m0) * k : a + i * g.a_rs + k0 * g.a_cs;
+          tile.a_rs = pack_a ? 1 : g.a_rs;
+          tile.a_cs = pack_a ? r : g.a_cs;
+          tile.b = j.packed ? j.packed + (batch * j.panels + panel) * g.k * NR + k0 * NR : static_cast<const T*>(g.b) + batch * g.b_bs + k0 * g.b_rs + col;
+          tile.b_rs = j.packed ? NR : g.b_rs;
+          tile.k = k;
+          tile.c = c + i * g.c_rs + col;
+          tile.c_rs = g.c_rs;
+          tile.bias = last && bias ? bias + col : nullptr;
+          tile.accumulate = !first || g.accumulate;
+          tile.relu = last && g.act == Act::Relu;
+          rows(tile, r, cols);
+        }
+      }
+    }
+  }
+
+  static void run(const GemmArgs& g, const Env& env) {
+    Job j{g, nullptr, (g.n + NR - 1) / NR, (g.m + kMC - 1) / kMC, 1, 0};
+    // B is read in place where its rows are contiguous, full panels wide and used too rarely.
+    bool in_place = g.b_cs == 1 && g.n % NR == 0 && (g.m <= 2 * kMC) && g.b_rs <= 4096;
+    size_t bytes = static_cast<size_t>(g.batch * j.panels * NR * g.k) * sizeof(T);
+    if (!in_place && g.k > 0) {
+      j.packed = static_cast<T*>(env.alloc(bytes));
+      run_tasks(g.batch * j.panels, pack_task, j, env, g.k * NR >= 8192 || g.batch * j.panels * g.k * NR > 65536);
+    }
+    // Enough blocks that threads share the work evenly, each of some size.
+    int64_t flops = 2 * g.m * g.n * std::max<int64_t>(g.k, 1);
+    int64_t want = std::clamp<int64_t>(flops / 500000, 1, 16);
+    j.n_blocks = std::clamp<int64_t>((want + j.m_blocks - 1) / j.m_blocks, 1, j.panels);
+    j.panels_per_block = (j.panels + j.n_blocks - 1) / j.n_blocks;
+    j.n_blocks = (j.panels + j.panels_per_block - 1) / j.panels_per_block;
+    run_tasks(g.batch * j.m_blocks * j.n_blocks, compute_task, j, env, flops * g.batch > 400000);
+    if (j.packed) env.free(j.packed, bytes);
+  }
+  static void run_tasks(int64_t n, void (*task)(void*, int64_t), Job& j, const Env& env, bool parallel) {
+    if (parallel && n > 1) return env.parallel(n, task, &j);
+    for (int64_t i = 0; i < n; ++i) task(&j, i);
+  }
+};
+}  // namespace
+
+void gemm_f32(const GemmArgs& g, const Env& env) { Kernel<float>::run(g, env); }
+void gemm_f64(const GemmArgs& g, const Env& env) { Kernel<double>::run(g, env); }
+
+}  // namespace lampas::kernels::LAMPAS_ISA

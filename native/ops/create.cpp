@@ -1,0 +1,157 @@
+#include "ops/create.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "autograd/autograd.h"
+#include "ops/copy.h"
+#include "runtime/allocator.h"
+#include "runtime/pool.h"
+
+namespace lampas::ops {
+
+namespace {
+DType default_float = DType::F32;
+
+Ref<Storage> new_storage(int64_t numel, DType dtype, Device device) {
+  auto s = make_ref<Storage>();
+  s->device = device;
+  if (device == Device::Meta) {
+    s->nbytes = static_cast<size_t>(numel) * static_cast<size_t>(itemsize(dtype));
+    return s;
+  }
+  s->nbytes = static_cast<size_t>(numel) * static_cast<size_t>(itemsize(dtype));
+  s->data = allocate(s->nbytes);
+  s->release = [](Storage& st) { deallocate(st.data, st.nbytes); };
+  return s;
+}
+
+int64_t checked_numel(IntSpan sizes) {
+  int64_t n = 1;
+  for (int64_t s : sizes) {
+    LAMPAS_CHECK(s >= 0, "Trying to create tensor with negative dimension ", s, ": ", sizes);
+    if (__builtin_mul_overflow(n, s, &n) || n > (int64_t{1} << 58))
+      fail(ErrorKind::Runtime, "the number of elements of a tensor of size ", sizes, " does not fit in memory addresses");
+  }
+  return n;
+}
+}  // namespace
+
+DType default_dtype() { return default_float; }
+void set_default_dtype(DType dtype) {
+  LAMPAS_CHECK_TYPE(is_floating(dtype), "only floating-point types are supported as the default type, not ", dtype_name(dtype));
+  default_float = dtype;
+}
+
+Tensor empty(IntSpan sizes, DType dtype, Device device) {
+  Tensor t = Tensor::over(new_storage(checked_numel(sizes), dtype, device), dtype, sizes);
+  t.impl()->inference = modes.inference;
+  return t;
+}
+
+Tensor empty_strided(IntSpan sizes, IntSpan strides, DType dtype, Device device) {
+  int64_t extent = checked_numel(sizes) == 0 ? 0 : 1;
+  for (size_t i = 0; extent && i < sizes.size(); ++i) extent += (sizes[i] - 1) * strides[i];
+  Tensor t = Tensor::over(new_storage(extent, dtype, device), dtype, sizes, strides, 0);
+  t.impl()->inference = modes.inference;
+  return t;
+}
+
+Tensor empty_like(const Tensor& x, std::optional<DType> dtype) {
+  DType d = dtype.value_or(x.dtype());
+  if (x.is_contiguous()) return empty(x.sizes(), d, x.device());
+  return empty_strided(x.sizes(), dense_strides(x), d, x.device());
+}
+
+Tensor full(IntSpan sizes, const Scalar& value, DType dtype, Device device) {
+  Tensor t = empty(sizes, dtype, device);
+  fill_raw(t, value);
+  return t;
+}
+Tensor zeros(IntSpan sizes, DType dtype, Device device) {
+  Tensor t = empty(sizes, dtype, device);
+  if (t.is_meta()) return t;
+  auto* p = static_cast<char*>(t.data());
+  parallel_ranges(static_cast<int64_t>(t.storage().nbytes), 1 << 20, [&](int64_t b, int64_t e) { std::memset(p + b, 0, static_cast<size_t>(e - b)); });
+  return t;
+}
+Tensor ones(IntSpan sizes, DType dtype, Device device) { return full(sizes, 1, dtype, device); }
+Tensor full_like(const Tensor& x, const Scalar& value, std::optional<DType> dtype) {
+  Tensor t = empty_like(x, dtype);
+  fill_raw(t, value);
+  return t;
+}
+Tensor zeros_like(const Tensor& x) { return full_like(x, 0); }
+Tensor ones_like(const Tensor& x) { return full_like(x, 1); }
+
+Tensor scalar_tensor(const Scalar& value, DType dtype) {
+  Tensor t = empty({}, dtype);
+  value.store(dtype, t.data());
+  return t;
+}
+
+namespace {
+// element(i) computed in double, or exactly in int64, then stored.
+template <class F>
+Tensor generate(int64_t n, DType dtype, const F& element) {
+  Tensor t = empty(Dims{n}, dtype);
+  char* p = static_cast<char*>(t.data());
+  const int item = itemsize(dtype);
+  parallel_ranges(n, 1 << 15, [&](int64_t b, int64_t e) {
+    for (int64_t i = b; i < e; ++i) Scalar(element(i)).store(dtype, p + i * item);
+  });
+  return t;
+}
+}  // namespace
+
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype) {
+  bool integral = start.is_integral() && end.is_integral() && step.is_integral();
+  DType d = dtype.value_or(integral ? DType::I64 : default_dtype());
+  LAMPAS_CHECK(!step.equals(0), "step must be nonzero");
+  double from = start.to_double(), to = end.to_double(), by = step.to_double();
+  LAMPAS_CHECK(std::isfinite(from) && std::isfinite(to), "unsupported range: ", from, " -> ", to);
+  LAMPAS_CHECK((by > 0 && to >= from) || (by < 0 && to <= from), "upper bound and lower bound inconsistent with step sign");
+  if (integral) {
+    int64_t a = start.to_int(), s = step.to_int(), b = end.to_int();
+    int64_t n = (b - a + s - (s > 0 ? 1 : -1)) / s;
+    if (d == DType::I64) {
+      Tensor t = empty(Dims{n}, d);
+      auto* p = t.data<int64_t>();
+      for (int64_t i = 0; i < n; ++i) p[i] = a + i * s;
+      return t;
+    }
+    return generate(n, d, [&](int64_t i) { return a + i * s; });
+  }
+  auto n = static_cast<int64_t>(std::ceil((to - from) / by));
+  return generate(n, d, [&](int64_t i) { return from + static_cast<double>(i) * by; });
+}
+
+Tensor linspace(double start, double end, int64_t steps, DType dtype) {
+  LAMPAS_CHECK(steps >= 0, "number of steps must be non-negative, not ", steps);
+  double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  // From both ends, so that the last element is exactly `end`.
+  return generate(steps, dtype, [&](int64_t i) {
+    return i < (steps + 1) / 2 || steps == 1 ? start + step * static_cast<double>(i)
+                                             : end - step * static_cast<double>(steps - 1 - i);
+  });
+}
+
+Tensor logspace(double start, double end, int64_t steps, double base, DType dtype) {
+  LAMPAS_CHECK(steps >= 0, "number of steps must be non-negative, not ", steps);
+  double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  return generate(steps, dtype, [&](int64_t i) {
+    double x = i < (steps + 1) / 2 || steps == 1 ? start + step * static_cast<double>(i)
+                                                 : end - step * static_cast<double>(steps - 1 - i);
+    return std::pow(base, x);
+  });
+}
+
+Tensor eye(int64_t n, int64_t m, DType dtype) {
+  LAMPAS_CHECK(n >= 0 && m >= 0, "n and m must be greater or equal to 0, got ", n, " and ", m);
+  Tensor t = zeros(Dims{n, m}, dtype);
+  const int item = itemsize(dtype);
+  for (int64_t i = 0; i < std::min(n, m); ++i) Scalar(1).store(dtype, static_cast<char*>(t.data()) + i * (m + 1) * item);
+  return t;
+}
+
+}  // namespace lampas::ops

@@ -1,0 +1,31 @@
+// New tensors.
+#pragma once
+#include "ops/operand.h"
+
+namespace lampas::ops {
+
+// Memory without values. Sizes must not be negative.
+Tensor empty(IntSpan sizes, DType dtype, Device device = Device::Cpu);
+// With the given strides: for results that keep the layout of an operand.
+Tensor empty_strided(IntSpan sizes, IntSpan strides, DType dtype, Device device = Device::Cpu);
+// With x's sizes, device and, where x is dense in memory, its layout.
+Tensor empty_like(const Tensor& x, std::optional<DType> dtype = {});
+Tensor full(IntSpan sizes, const Scalar& value, DType dtype, Device device = Device::Cpu);
+Tensor zeros(IntSpan sizes, DType dtype, Device device = Device::Cpu);
+Tensor ones(IntSpan sizes, DType dtype, Device device = Device::Cpu);
+Tensor full_like(const Tensor& x, const Scalar& value, std::optional<DType> dtype = {});
+Tensor zeros_like(const Tensor& x);
+Tensor ones_like(const Tensor& x);
+// One element of `dtype` on the CPU.
+Tensor scalar_tensor(const Scalar& value, DType dtype);
+
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype);
+Tensor linspace(double start, double end, int64_t steps, DType dtype);
+Tensor logspace(double start, double end, int64_t steps, double base, DType dtype);
+Tensor eye(int64_t n, int64_t m, DType dtype);
+
+// The float type of new tensors, float32 unless changed.
+DType default_dtype();
+void set_default_dtype(DType dtype);
+
+}  // namespace lampas::ops

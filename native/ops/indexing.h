@@ -1,0 +1,35 @@
+// Elements chosen by tensors of indices.
+#pragma once
+#include <string>
+
+#include "ops/operand.h"
+
+namespace lampas::ops {
+
+// x[indices]: one entry per dimension of x, undefined ones take all of it; integer or 1-d bool.
+Tensor index(const Tensor& x, const std::vector<Tensor>& indices);
+void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Tensor& value, bool accumulate);
+
+Tensor nonzero(const Tensor& x);  // [count, x.dim()]
+std::vector<Tensor> nonzero_tuple(const Tensor& x);
+
+Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha);
+Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value);
+
+Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand& source);
+// reduce: "sum", "prod", "mean", "amax" or "amin".
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce, bool include_self);
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);
+Tensor masked_select(const Tensor& x, const Tensor& mask);
+Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source);
+Tensor take(const Tensor& x, const Tensor& index);
+
+// Rows of `weight`; the gradient of row padding_idx is zero.
+Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx);
+
+}  // namespace lampas::ops
