@@ -186,7 +186,7 @@ class DataLoader(Generic[_T_co]):
     def __iter__(self) -> _BaseDataLoaderIter:
         if not (self.persistent_workers and self.num_workers > 0):
             return self._get_iterator()
-        if self._iterator is None:
+        if self._iterator is None or self._iterator._stopped:
             self._iterator = self._get_iterator()
         else:
             self._iterator._reset(self)
@@ -319,6 +319,8 @@ def _checked_context(context: Any, num_workers: int) -> Any:
 
 class _BaseDataLoaderIter:
     """One pass over a loader."""
+
+    _stopped = False
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._dataset = loader.dataset
