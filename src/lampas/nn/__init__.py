@@ -50,6 +50,10 @@ def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "DataParallel":
+        from .parallel import DataParallel
+
+        return DataParallel
     if name in ("grad", "parallel"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
