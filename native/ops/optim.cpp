@@ -195,10 +195,10 @@ void run(OptimRule rule, const OptimJob& job, int64_t begin, int64_t end) {
   }
 }
 
-// Whether two of the parameters or their states share memory, as tied weights may.
+// Whether two of the parameters share memory, as tied weights may.
 bool overlapping(std::span<const OptimJob> jobs) {
   std::vector<std::pair<const char*, const char*>> ranges;
-  ranges.reserve(jobs.size() * 2);
+  ranges.reserve(jobs.size());
   for (const OptimJob& job : jobs) {
     const int64_t bytes = job.whole.n * itemsize(job.dtype);
     const auto* p = static_cast<const char*>(job.whole.param);
