@@ -195,7 +195,6 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._set_up_hooks()
-        self.defaults.setdefault("differentiable", False)
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 if value is not required:
