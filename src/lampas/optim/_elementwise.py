@@ -66,7 +66,7 @@ class ElementwiseOptimizer(Optimizer):
                 self._finish(group, rest)
         return loss
 
-    def _update(self, group: dict[str, Any], params: list[Tensor] | None = None) -> list[Tensor]:
+    def _update(self, group: dict[str, Any], params: list[Tensor] | None = None) -> list[Tensor] | None:
         """Runs the kernel; returns the parameters that it did not take."""
         return _C._optim_update(
             self._rule,
@@ -98,7 +98,7 @@ class ElementwiseOptimizer(Optimizer):
             else:
                 rest.append(p)
         if fresh:
-            rest += fresh if group["differentiable"] else self._update(group, fresh)
+            rest += fresh if group["differentiable"] else self._update(group, fresh) or []
         with lampas.set_grad_enabled(bool(group["differentiable"])):
             for p in rest:
                 self._apply_formula(p, group)

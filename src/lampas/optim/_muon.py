@@ -140,18 +140,25 @@ def _ratio(rule: str | None, rows: int, columns: int) -> float:
 def _orthogonal(
     matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> Tensor:
-    """A bfloat16 matrix with `matrix`'s singular vectors and singular values near one."""
+    """A matrix with `matrix`'s singular vectors, and singular values near one.
+
+    Every intermediate matrix is rounded to bfloat16, each once; sums are in float32.
+    """
     if steps >= 100:
         raise ValueError(f"Muon: ns_steps must be less than 100, but is {steps}")
     if len(coefficients) != 3:
         raise ValueError(f"Muon: ns_coefficients must be 3 numbers, but has {len(coefficients)}")
     a, b, c = coefficients
-    x = matrix.to(lampas.bfloat16)
+    x = _rounded(matrix)
     tall = matrix.size(0) > matrix.size(1)
     if tall:
         x = x.T
-    x = x / x.norm().clamp(min=eps)
+    x = _rounded(x / _rounded(x.norm()).clamp(min=eps))
     for _ in range(steps):
-        gram = x @ x.T
-        x = lampas.addmm(x, lampas.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        gram = _rounded(x @ x.T)
+        x = _rounded(a * x + _rounded(b * gram + c * (gram @ gram)) @ x)
     return x.T if tall else x
+
+
+def _rounded(x: Tensor) -> Tensor:
+    return x.to(lampas.bfloat16).to(lampas.float32)
