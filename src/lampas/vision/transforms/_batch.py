@@ -16,6 +16,9 @@ import lampas
 from lampas import nn
 from lampas.vision.transforms import _conversion as C
 from lampas.vision.transforms import _conversion_functional as F
+from lampas.vision.transforms import _geometry as G
+from lampas.vision.transforms import functional
+from lampas.vision.transforms._color import Grayscale
 
 
 class Spec(NamedTuple):
@@ -172,10 +175,98 @@ def _lambda(transform: C.Lambda, spec: Spec) -> Step | None:
     return None
 
 
+def _axes(spec: Spec) -> tuple[int, int]:
+    """The axes of height and width."""
+    return (1, 2) if spec.pixels else (2, 3)
+
+
+def _center_crop(transform: G.CenterCrop, spec: Spec) -> Step | None:
+    height, width = transform.size
+    if spec.flat or height > spec.height or width > spec.width:
+        return None
+    top, left = round((spec.height - height) / 2.0), round((spec.width - width) / 2.0)
+    rows, columns = _axes(spec)
+
+    def apply(batch: lampas.Tensor, _: list[Any]) -> lampas.Tensor:
+        return batch.narrow(rows, top, height).narrow(columns, left, width).contiguous()
+
+    return Step(spec._replace(height=height, width=width), apply)
+
+
+def _grey(transform: Grayscale, spec: Spec) -> Step | None:
+    if not spec.pixels or spec.channels != 1 or transform.num_output_channels not in (1, 3):
+        return None
+    channels = transform.num_output_channels
+
+    def apply(batch: lampas.Tensor, _: list[Any]) -> lampas.Tensor:
+        return batch if channels == 1 else lampas.stack([batch] * 3, dim=3)
+
+    return Step(spec._replace(channels=channels), apply)
+
+
+def _flip(transform: Any, spec: Spec) -> Step | None:
+    if spec.flat:
+        return None
+    horizontal = type(transform) is G.RandomHorizontalFlip
+    axis = _axes(spec)[1 if horizontal else 0]
+
+    def draw() -> bool:
+        return bool(lampas.rand(1) < transform.p)
+
+    def apply(batch: lampas.Tensor, drawn: list[bool]) -> lampas.Tensor:
+        flipped = lampas.tensor(drawn).view(-1, *[1] * (batch.dim() - 1))
+        return lampas.where(flipped, batch.flip(axis), batch)
+
+    return Step(spec, apply, draw)
+
+
+def _padded_size(padding: Any, spec: Spec) -> tuple[tuple[int, int, int, int], int, int]:
+    left, top, right, bottom = (0, 0, 0, 0) if padding is None else functional._sides(padding)
+    return (left, top, right, bottom), spec.height + top + bottom, spec.width + left + right
+
+
+def _random_crop(transform: G.RandomCrop, spec: Spec) -> Step | None:
+    if spec.flat or transform.padding_mode != "constant" or transform.fill != 0:
+        return None
+    size = transform.size
+    sides, height, width = _padded_size(transform.padding, spec)
+    if min(sides) < 0 or height < size[0] or width < size[1]:
+        return None
+    rows, columns = _axes(spec)
+
+    def draw() -> tuple[int, int, int, int]:
+        return G.RandomCrop._place(height, width, size)
+
+    def apply(batch: lampas.Tensor, drawn: list[Any]) -> lampas.Tensor:
+        left, top = sides[:2]
+        if any(sides):
+            shape = list(batch.shape)
+            shape[rows], shape[columns] = height, width
+            padded = batch.new_zeros(shape)
+            inner = padded.narrow(rows, top, spec.height).narrow(columns, left, spec.width)
+            inner.copy_(batch)
+            batch = padded
+        places = lampas.tensor([place[:2] for place in drawn])
+        image = lampas.arange(len(drawn))[:, None, None]
+        row = (places[:, :1] + lampas.arange(size[0]))[:, :, None]
+        column = (places[:, 1:] + lampas.arange(size[1]))[:, None, :]
+        if rows == 1:
+            return batch[image, row, column]
+        # Indices on both sides of a slice would move the sliced axis to the back.
+        return batch.permute(0, 2, 3, 1)[image, row, column].permute(0, 3, 1, 2).contiguous()
+
+    return Step(spec._replace(height=size[0], width=size[1]), apply, draw)
+
+
 _RULES: dict[type, Callable[[Any, Spec], Step | None]] = {
     C.ToTensor: _to_tensor,
     C.PILToTensor: _pil_to_tensor,
     C.Normalize: _normalize,
     C.ConvertImageDtype: _convert_dtype,
     C.Lambda: _lambda,
+    G.CenterCrop: _center_crop,
+    G.RandomCrop: _random_crop,
+    G.RandomHorizontalFlip: _flip,
+    G.RandomVerticalFlip: _flip,
+    Grayscale: _grey,
 }
