@@ -328,10 +328,44 @@ nb::object array_interface(nb::handle h) {
 }
 }  // namespace
 
+namespace {
+// The storage's bytes as a uint8 tensor; the same Python object's memory, versions and all.
+Tensor storage_bytes(const Tensor& t) {
+  return Tensor::over(t.storage_ref(), DType::U8, Dims{static_cast<int64_t>(t.storage().nbytes)});
+}
+Tensor over_storage(const Tensor& bytes, DType dtype, const std::vector<int64_t>& size, const std::vector<int64_t>& stride, int64_t offset) {
+  int64_t last = offset;
+  LAMPAS_CHECK(offset >= 0 && size.size() == stride.size(), "invalid geometry for a storage: size ", IntSpan(size), ", stride ", IntSpan(stride), ", offset ", offset);
+  bool empty = false;
+  for (size_t i = 0; i < size.size(); ++i) {
+    LAMPAS_CHECK(size[i] >= 0 && stride[i] >= 0, "invalid geometry for a storage: size ", IntSpan(size), ", stride ", IntSpan(stride));
+    empty |= size[i] == 0;
+    int64_t step;
+    LAMPAS_CHECK(!__builtin_mul_overflow(std::max<int64_t>(size[i] - 1, 0), stride[i], &step) && !__builtin_add_overflow(last, step, &last), "invalid geometry for a storage: it does not fit in memory addresses");
+  }
+  auto have = static_cast<int64_t>(bytes.storage().nbytes) / itemsize(dtype);
+  LAMPAS_CHECK(empty || last < have, "a tensor of size ", IntSpan(size), ", stride ", IntSpan(stride), " at offset ", offset, " does not fit into a storage of ", have, " elements of ", dtype_name(dtype));
+  return Tensor::over(bytes.storage_ref(), dtype, IntSpan(size), IntSpan(stride), offset);
+}
+// The same tensor, history and all, as an instance of a subclass.
+nb::object as_subclass(const Tensor& t, nb::type_object cls) {
+  LAMPAS_CHECK_TYPE(PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls.ptr()), tensor_type), "cls must be a subclass of Tensor");
+  Tensor y = t.alias();
+  if (requires_grad(t)) record(y, "AliasBackward0", {&t}, [](const Tensor& g) { return g; });
+  return nb::steal(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), y));
+}
+}  // namespace
+
 void init_convert(PyObject* module) {
   define(module, kRows);
   nb::module_ m = nb::borrow<nb::module_>(module);
   m.def("_array_interface", &array_interface);
+  m.def("_disabled_torch_function_impl", [](nb::object func, nb::handle, nb::tuple args, nb::object kwargs) {
+    return nb::steal(checked(PyObject_Call(func.ptr(), args.ptr(), kwargs.is_none() ? nullptr : kwargs.ptr())));
+  }, nb::arg("func"), nb::arg("types"), nb::arg("args") = nb::tuple(), nb::arg("kwargs") = nb::none());
+  m.def("_storage_bytes", &storage_bytes);
+  m.def("_over_storage", &over_storage);
+  m.def("_as_subclass", &as_subclass);
   m.def("_tensor_over", [](nb::handle o) { return tensor_over(o.ptr()); });
 }
 

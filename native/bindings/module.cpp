@@ -40,7 +40,10 @@ NB_MODULE(_C, m) {
   define_indexing(module);
   define_reductions(module);
   define_matrix(module);
-  // define_random(module);
+  define_random(module);
   // define_sorting(module);
   define_nn(module);
+  define_spatial(module);
+  define_optim(module);
+  nb::set_leak_warnings(false);  // types and the default generator live as long as the process
 }

@@ -14,5 +14,7 @@ void define_matrix(PyObject* module);
 void define_random(PyObject* module);
 void define_sorting(PyObject* module);
 void define_nn(PyObject* module);
+void define_spatial(PyObject* module);
+void define_optim(PyObject* module);
 
 }  // namespace lampas::py

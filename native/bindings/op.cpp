@@ -16,6 +16,7 @@ namespace {
 struct Overload {
   Signature signature;
   Function call;
+  const char* text;  // as declared
 };
 
 struct OpInfo {
@@ -117,6 +118,16 @@ PyObject* op_doc(PyObject* self, void*) {
 PyObject* op_text_signature(PyObject* self, void*) {
   return to_py(reinterpret_cast<OpObject*>(self)->info->overloads[0].signature.python_text());
 }
+// All overloads as declared, with types: what the stub file is written from.
+PyObject* op_signatures(PyObject* self, void*) {
+  return guarded([&]() -> PyObject* {
+    const OpInfo& op = *reinterpret_cast<OpObject*>(self)->info;
+    Owned out(checked(PyTuple_New(static_cast<Py_ssize_t>(op.overloads.size()))));
+    for (size_t i = 0; i < op.overloads.size(); ++i)
+      PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), checked(PyUnicode_FromString(op.overloads[i].text)));
+    return out.release();
+  });
+}
 // Pickles and copies by name.
 PyObject* op_reduce(PyObject* self, PyObject*) {
   return to_py(reinterpret_cast<OpObject*>(self)->info->name);
@@ -130,6 +141,7 @@ PyGetSetDef op_getset[] = {{"__name__", op_name, nullptr, nullptr, nullptr},
                            {"__qualname__", op_name, nullptr, nullptr, nullptr},
                            {"__module__", op_module, nullptr, nullptr, nullptr},
                            {"__doc__", op_doc, nullptr, nullptr, nullptr},
+                           {"__signatures__", op_signatures, nullptr, nullptr, nullptr},
                            {"__text_signature__", op_text_signature, nullptr, nullptr, nullptr},
                            {}};
 PyMethodDef op_methods[] = {{"__reduce__", op_reduce, METH_NOARGS, nullptr}, {}};
@@ -177,7 +189,7 @@ void add(PyObject* owner, const std::string& place, PyTypeObject* type, const st
     Owned op(make_op(type, info));
     if (PyObject_SetAttrString(owner, name.c_str(), op.get()) < 0) throw PythonError();
   }
-  info->overloads.push_back({Signature(row.signature), row.call});
+  info->overloads.push_back({Signature(row.signature), row.call, row.signature});
   Overload& o = info->overloads.back();
   o.signature.name = name;
   if (inplace) o.signature.out = -1;

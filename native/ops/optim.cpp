@@ -143,8 +143,9 @@ bool optim_takes(const Tensor& t) {
 
 namespace {
 
-// Elements in one task. In cache this is some microseconds of work; it depends on nothing else.
-constexpr int64_t kTask = 32768;
+// Elements in one task, of so many in all: some microseconds of work where all fits into caches,
+// long stretches for the prefetcher where it does not.
+int64_t task_size(int64_t total) { return std::clamp<int64_t>(total / 64, 32768, 262144); }
 // Less than this is not worth waking another thread for.
 constexpr int64_t kSerial = 65536;
 constexpr int64_t kChunk = 512;  // of half types, widened to float on the stack
@@ -233,7 +234,7 @@ void optim_update(OptimRule rule, std::span<const OptimJob> jobs) {
   }
   if (jobs.size() > 1 && overlapping(jobs)) {
     for (const OptimJob& job : jobs)
-      parallel_ranges(job.whole.n, kTask, [&](int64_t b, int64_t e) { run(rule, job, b, e); });
+      parallel_ranges(job.whole.n, task_size(total), [&](int64_t b, int64_t e) { run(rule, job, b, e); });
     return;
   }
   std::vector<int64_t> starts;
@@ -243,7 +244,7 @@ void optim_update(OptimRule rule, std::span<const OptimJob> jobs) {
     starts.push_back(at);
     at += job.whole.n;
   }
-  parallel_ranges(total, kTask,
+  parallel_ranges(total, task_size(total),
                   [&](int64_t b, int64_t e) { run_range(rule, jobs, starts, b, e); });
 }
 

@@ -1,0 +1,273 @@
+#include <cmath>
+#include <limits>
+
+#include "autograd/autograd.h"
+#include "ops/conv.h"
+#include "ops/copy.h"
+#include "ops/create.h"
+#include "ops/indexing.h"
+#include "ops/pointwise.h"
+#include "ops/types.h"
+#include "ops/views.h"
+#include "runtime/pool.h"
+
+namespace lampas::ops {
+
+namespace {
+int64_t output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, bool ceil) {
+  int64_t reach = in + 2 * pad - dilation * (kernel - 1) - 1;
+  int64_t out = (ceil ? (reach + stride - 1) / stride : reach / stride) + 1;
+  if (reach < 0 && !ceil) out = (reach - stride + 1) / stride + 1;
+  // The last window must start inside the image or its left padding.
+  if (ceil && (out - 1) * stride >= in + pad) --out;
+  return out;
+}
+
+// First and one-past-last element of window `o` along one dimension, clipped to the image.
+struct Range {
+  int64_t begin, end;
+};
+
+// Planes of up to three dimensions; `body(plane)` on the pool.
+struct Planes {
+  int64_t count = 1, in[3] = {1, 1, 1}, out[3] = {1, 1, 1};
+  int64_t in_size() const { return in[0] * in[1] * in[2]; }
+  int64_t out_size() const { return out[0] * out[1] * out[2]; }
+};
+Planes planes_of(const Tensor& x, const Dims& out) {
+  Planes p;
+  size_t n = out.size(), lead = 3 - n, first = x.sizes().size() - n;
+  for (size_t i = 0; i < first; ++i) p.count *= x.sizes()[i];
+  for (size_t i = 0; i < n; ++i) {
+    p.in[lead + i] = x.sizes()[first + i];
+    p.out[lead + i] = out[i];
+  }
+  return p;
+}
+Dims result_sizes(const Tensor& x, const Dims& out) {
+  Dims s = x.sizes();
+  for (size_t i = 0; i < out.size(); ++i) s[s.size() - out.size() + i] = out[i];
+  return s;
+}
+template <class F>
+void for_planes(const Planes& p, const F& body) {
+  parallel_ranges(p.count, std::max<int64_t>(1, 8192 / std::max<int64_t>(p.in_size(), 1)), [&](int64_t b, int64_t e) {
+    for (int64_t i = b; i < e; ++i) body(i);
+  });
+}
+template <class F>
+void for_floats(DType d, const F& f) { d == DType::F64 ? f(Type<double>()) : f(Type<float>()); }
+
+template <class F>
+Tensor through_float(const Tensor& x, const F& f) {
+  return to_dtype(f(to_dtype(x, DType::F32)), x.dtype());
+}
+void check_float(const Tensor& x, const char* op) {
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '", dtype_name(x.dtype()), "'");
+}
+
+Dims pooled(const Tensor& x, const PoolArgs& a, const char* op) {
+  size_t n = a.kernel.size();
+  LAMPAS_CHECK(x.sizes().size() == n + 1 || x.sizes().size() == n + 2, op, "(): Expected ", n + 1, "D or ", n + 2, "D input, but got: ", x.sizes());
+  Dims out;
+  for (size_t i = 0; i < n; ++i) {
+    LAMPAS_CHECK(a.kernel[i] > 0, op, ": kernel size should be greater than zero, but got ", a.kernel);
+    LAMPAS_CHECK(a.stride[i] > 0, op, ": stride should be greater than zero, but got ", a.stride);
+    LAMPAS_CHECK(a.padding[i] >= 0, "pad must be non-negative, but got pad: ", a.padding[i]);
+    LAMPAS_CHECK(a.padding[i] * 2 <= (a.kernel[i] - 1) * a.dilation[i] + 1, "pad should be at most half of effective kernel size, but got pad=", a.padding[i], ", kernel_size=", a.kernel[i], " and dilation=", a.dilation[i]);
+    LAMPAS_CHECK(a.dilation[i] > 0, op, ": dilation should be greater than zero, but got ", a.dilation);
+    int64_t in = x.sizes()[x.sizes().size() - n + i], o = output_size(in, a.kernel[i], a.stride[i], a.padding[i], a.dilation[i], a.ceil_mode);
+    LAMPAS_CHECK(o >= 1, op, ": Given input size: ", x.sizes(), ". Calculated output size is too small (", o, " at spatial dimension ", i, ")");
+    out.push_back(o);
+  }
+  for (size_t i = x.sizes().size() - n - (x.sizes().size() == n + 2 ? 1 : 0); i < x.sizes().size(); ++i) LAMPAS_CHECK(x.sizes()[i] > 0, op, "(): Expected ", x.dim(), "D tensor with optional 0 dim batch size for input, but got: ", x.sizes());
+  return out;
+}
+
+// Windows along each dimension, as ranges (max pooling skips by dilation inside them).
+using Windows = std::vector<Range>[3];
+
+std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& win, const int64_t* step) {
+  Planes p = planes_of(x, out);
+  Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()), at = empty(y.sizes(), DType::I64);
+  for_floats(x.dtype(), [&]<class T>(Type<T>) {
+    for_planes(p, [&](int64_t i) {
+      const T* in = xc.data<T>() + i * p.in_size();
+      T* o = y.data<T>() + i * p.out_size();
+      int64_t* q = at.data<int64_t>() + i * p.out_size();
+      for (const Range& r0 : win[0])
+        for (const Range& r1 : win[1])
+          for (const Range& r2 : win[2]) {
+            int64_t best = (r0.begin * p.in[1] + r1.begin) * p.in[2] + r2.begin;
+            T top = in[best];
+            for (int64_t a = r0.begin; a < r0.end; a += step[0])
+              for (int64_t b = r1.begin; b < r1.end; b += step[1])
+                for (int64_t c = r2.begin; c < r2.end; c += step[2]) {
+                  int64_t k = (a * p.in[1] + b) * p.in[2] + c;
+                  if (in[k] > top || in[k] != in[k]) top = in[k], best = k;
+                }
+            *o++ = top;
+            *q++ = best;
+          }
+    });
+  });
+  return {y, at};
+}
+
+// Adds each gradient at the index its maximum came from; differentiable through gather.
+Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spatial) {
+  Dims flat_in(IntSpan(sizes).first(sizes.size() - spatial)), flat_out = flat_in;
+  flat_in.push_back(product(IntSpan(sizes).last(spatial)));
+  flat_out.push_back(product(IntSpan(at.sizes()).last(spatial)));
+  Tensor gx = scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
+  return reshape(gx, sizes);
+}
+
+std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win, const int64_t* step, const char* node) {
+  if (x.is_meta()) return {empty(result_sizes(x, out), x.dtype(), Device::Meta), empty(result_sizes(x, out), DType::I64, Device::Meta)};
+  std::vector<Tensor> r;
+  if (is_half(x.dtype())) {
+    r = max_over(to_dtype(x.alias(), DType::F32), out, win, step);
+    r[0] = to_dtype(r[0], x.dtype());
+  } else {
+    r = max_over(x, out, win, step);
+  }
+  if (recording(x)) record(r[0], node, {&x}, [at = r[1], s = x.sizes(), n = out.size()](const Tensor& g) { return unpool(g, at, s, n); });
+  return r;
+}
+
+// Means over windows; each window's divisor is given.
+struct Average {
+  Planes p;
+  std::vector<Range> win[3];
+  std::vector<double> size[3];  // of each window, as counted
+  double divisor = 0;           // instead of the sizes' product, if not 0
+  double weight(size_t i, size_t j, size_t k) const { return 1 / (divisor ? divisor : size[0][i] * size[1][j] * size[2][k]); }
+};
+
+Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes);
+Tensor average_backward(const Tensor& g, const Average& a, const Dims& sizes) {
+  if (is_half(g.dtype())) return through_float(g, [&](const Tensor& t) { return average_backward(t, a, sizes); });
+  Tensor gc = plain(g), x = zeros(sizes, g.dtype());
+  for_floats(g.dtype(), [&]<class T>(Type<T>) {
+    for_planes(a.p, [&](int64_t n) {
+      const T* in = gc.data<T>() + n * a.p.out_size();
+      T* o = x.data<T>() + n * a.p.in_size();
+      for (size_t i = 0; i < a.win[0].size(); ++i)
+        for (size_t j = 0; j < a.win[1].size(); ++j)
+          for (size_t k = 0; k < a.win[2].size(); ++k) {
+            T share = static_cast<T>(*in++ * a.weight(i, j, k));
+            for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
+              for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
+                for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w) o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
+          }
+    });
+  });
+  if (recording(g)) record(x, "AvgPoolBackwardBackward0", {&g}, [a, s = g.sizes()](const Tensor& gg) { return average(gg, a, s); });
+  return x;
+}
+
+Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
+  if (is_half(x.dtype())) return through_float(x, [&](const Tensor& t) { return average(t, a, out_sizes); });
+  Tensor xc = plain(x), y = empty(out_sizes, x.dtype(), x.device());
+  if (!x.is_meta())
+    for_floats(x.dtype(), [&]<class T>(Type<T>) {
+      for_planes(a.p, [&](int64_t n) {
+        const T* in = xc.data<T>() + n * a.p.in_size();
+        T* o = y.data<T>() + n * a.p.out_size();
+        for (size_t i = 0; i < a.win[0].size(); ++i)
+          for (size_t j = 0; j < a.win[1].size(); ++j)
+            for (size_t k = 0; k < a.win[2].size(); ++k) {
+              T total = 0;
+              for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
+                for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
+                  for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w) total += in[(u * a.p.in[1] + v) * a.p.in[2] + w];
+              *o++ = static_cast<T>(total * a.weight(i, j, k));
+            }
+      });
+    });
+  if (recording(x)) record(y, "AvgPoolBackward0", {&x}, [a, s = x.sizes()](const Tensor& g) { return average_backward(g, a, s); });
+  return y;
+}
+
+// Windows of adaptive pooling: as even as whole numbers allow.
+void adaptive_windows(const Planes& p, std::vector<Range>* win) {
+  for (int d = 0; d < 3; ++d)
+    for (int64_t o = 0; o < p.out[d]; ++o) win[d].push_back({o * p.in[d] / p.out[d], ((o + 1) * p.in[d] + p.out[d] - 1) / p.out[d]});
+}
+Dims adaptive_size(const Tensor& x, const Dims& size, const char* op) {
+  size_t n = size.size();
+  LAMPAS_CHECK(x.sizes().size() == n + 1 || x.sizes().size() == n + 2, op, "(): Expected ", n + 1, "D or ", n + 2, "D tensor, but got ", x.sizes());
+  Dims out;
+  for (size_t i = 0; i < n; ++i) {
+    int64_t in = x.sizes()[x.sizes().size() - n + i];
+    LAMPAS_CHECK(in > 0, op, "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ", x.sizes());
+    out.push_back(size[i] == -1 ? in : size[i]);
+    LAMPAS_CHECK(out[i] >= 0, op, "(): elements of output_size must be greater than or equal to 0 but received ", size);
+  }
+  return out;
+}
+}  // namespace
+
+std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a) {
+  check_float(x, "max_pool");
+  Dims out = pooled(x, a, "max_pool");
+  Windows win;
+  int64_t step[3] = {1, 1, 1};
+  size_t n = out.size(), lead = 3 - n;
+  for (size_t d = 0; d < lead; ++d) win[d] = {{0, 1}};
+  for (size_t i = 0; i < n; ++i) {
+    int64_t in = x.sizes()[x.sizes().size() - n + i];
+    step[lead + i] = a.dilation[i];
+    for (int64_t o = 0; o < out[i]; ++o) {
+      int64_t b = o * a.stride[i] - a.padding[i], e = std::min(b + (a.kernel[i] - 1) * a.dilation[i] + 1, in);
+      while (b < 0) b += a.dilation[i];
+      win[lead + i].push_back({b, e});
+    }
+  }
+  return max_any(x, out, win, step, "MaxPoolBackward0");
+}
+
+Tensor avg_pool(const Tensor& x, const PoolArgs& a) {
+  check_float(x, "avg_pool");
+  if (a.divisor) LAMPAS_CHECK(*a.divisor != 0, "divisor must be not zero");
+  Dims out = pooled(x, a, "avg_pool");
+  Average v;
+  v.p = planes_of(x, out);
+  v.divisor = a.divisor ? static_cast<double>(*a.divisor) : 0;
+  size_t n = out.size(), lead = 3 - n;
+  for (size_t d = 0; d < lead; ++d) v.win[d] = {{0, 1}}, v.size[d] = {1};
+  for (size_t i = 0; i < n; ++i) {
+    int64_t in = v.p.in[lead + i];
+    for (int64_t o = 0; o < out[i]; ++o) {
+      int64_t b = o * a.stride[i] - a.padding[i], e = std::min(b + a.kernel[i], in + a.padding[i]);
+      int64_t padded = e - b;
+      Range r{std::max<int64_t>(b, 0), std::min(e, in)};
+      v.win[lead + i].push_back(r);
+      v.size[lead + i].push_back(static_cast<double>(a.count_include_pad ? padded : r.end - r.begin));
+    }
+  }
+  return average(x, v, result_sizes(x, out));
+}
+
+Tensor adaptive_avg_pool(const Tensor& x, const Dims& size) {
+  check_float(x, "adaptive_avg_pool");
+  Dims out = adaptive_size(x, size, "adaptive_avg_pool");
+  Average v;
+  v.p = planes_of(x, out);
+  adaptive_windows(v.p, v.win);
+  for (int d = 0; d < 3; ++d)
+    for (const Range& r : v.win[d]) v.size[d].push_back(static_cast<double>(r.end - r.begin));
+  return average(x, v, result_sizes(x, out));
+}
+
+std::vector<Tensor> adaptive_max_pool(const Tensor& x, const Dims& size) {
+  check_float(x, "adaptive_max_pool");
+  Dims out = adaptive_size(x, size, "adaptive_max_pool");
+  Windows win;
+  adaptive_windows(planes_of(x, out), win);
+  constexpr int64_t step[3] = {1, 1, 1};
+  return max_any(x, out, win, step, "AdaptiveMaxPoolBackward0");
+}
+
+}  // namespace lampas::ops

@@ -1,0 +1,66 @@
+"""Lampas: deep learning with PyTorch's interface over a lean native core.
+
+The five steps, on random data:
+
+>>> import lampas
+>>> from lampas import nn, optim
+>>> _ = lampas.manual_seed(0)
+>>> model = nn.Linear(4, 2)                                  # create a model
+>>> loss_fn = nn.CrossEntropyLoss()                          # define a loss
+>>> optimizer = optim.SGD(model.parameters(), lr=0.1)        # create an optimizer
+>>> x, y = lampas.randn(8, 4), lampas.randint(0, 2, (8,))
+>>> for _ in range(3):                                       # train
+...     optimizer.zero_grad()
+...     loss = loss_fn(model(x), y)
+...     loss.backward()
+...     optimizer.step()
+>>> accuracy = (model(x).argmax(1) == y).float().mean()      # evaluate
+"""
+
+from __future__ import annotations
+
+import importlib as _importlib
+from typing import Any
+
+from lampas import _C
+from lampas._C import *  # noqa: F403
+from lampas._constants import *  # noqa: F403
+from lampas._tensor import Tensor
+from lampas._operators import *  # noqa: F403
+from lampas.autograd import (
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+)
+from lampas import autograd, nn, optim
+from lampas._version import __version__
+from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+
+# Subpackages that most programs never touch are imported when first used.
+_LAZY = frozenset(
+    "alias amp audio backends cli compiler cuda distributed distributions export fft fx func futures hub jit "
+    "library linalg masked monitor mps multiprocessing nested onnx overrides package profiler "
+    "quantization random return_types signal sparse special storage testing text types utils "
+    "version vision xpu mtia accelerator cpu".split()
+)
+# Functions that bring a module of their own along.
+_LAZY_FUNCTIONS = {"load": "serialization", "save": "serialization", "compile": "compiler", "vmap": "func", "autocast": "amp", "set_printoptions": "_tensor_str"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY_FUNCTIONS:
+        return getattr(_importlib.import_module(f"lampas.{_LAZY_FUNCTIONS[name]}"), name)
+    if name in _LAZY:
+        try:
+            return _importlib.import_module(f"lampas.{name}")
+        except ModuleNotFoundError as e:
+            if e.name != f"lampas.{name}":
+                raise
+    from lampas._suggest import missing_name
+
+    raise missing_name("lampas", name, globals(), _LAZY)
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | _LAZY)
