@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import lampas
-from lampas import _C
 from lampas._tensor import Tensor
+
+from . import functional as F
 
 __all__ = [
     "conv1d_input", "conv1d_weight", "conv2d_input", "conv2d_weight", "conv3d_input",
@@ -35,7 +36,7 @@ def conv1d_input(
 ) -> Tensor:  # fmt: skip
     """Gradient of ``conv1d`` by its input, whose size is given."""
     options = (stride, padding, dilation, groups)
-    return _input(_C.conv1d, input_size, weight, grad_output, *options)
+    return _input(F.conv1d, input_size, weight, grad_output, *options)
 
 
 def conv1d_weight(
@@ -44,7 +45,7 @@ def conv1d_weight(
 ) -> Tensor:  # fmt: skip
     """Gradient of ``conv1d`` by its weight, whose size is given."""
     options = (stride, padding, dilation, groups)
-    return _weight(_C.conv1d, input, weight_size, grad_output, *options)
+    return _weight(F.conv1d, input, weight_size, grad_output, *options)
 
 
 def conv2d_input(
@@ -61,7 +62,7 @@ def conv2d_input(
         tensor([1., 2., 1.])
     """
     options = (stride, padding, dilation, groups)
-    return _input(_C.conv2d, input_size, weight, grad_output, *options)
+    return _input(F.conv2d, input_size, weight, grad_output, *options)
 
 
 def conv2d_weight(
@@ -70,7 +71,7 @@ def conv2d_weight(
 ) -> Tensor:  # fmt: skip
     """Gradient of ``conv2d`` by its weight, whose size is given."""
     options = (stride, padding, dilation, groups)
-    return _weight(_C.conv2d, input, weight_size, grad_output, *options)
+    return _weight(F.conv2d, input, weight_size, grad_output, *options)
 
 
 def conv3d_input(
@@ -79,7 +80,7 @@ def conv3d_input(
 ) -> Tensor:  # fmt: skip
     """Gradient of ``conv3d`` by its input, whose size is given."""
     options = (stride, padding, dilation, groups)
-    return _input(_C.conv3d, input_size, weight, grad_output, *options)
+    return _input(F.conv3d, input_size, weight, grad_output, *options)
 
 
 def conv3d_weight(
@@ -88,4 +89,4 @@ def conv3d_weight(
 ) -> Tensor:  # fmt: skip
     """Gradient of ``conv3d`` by its weight, whose size is given."""
     options = (stride, padding, dilation, groups)
-    return _weight(_C.conv3d, input, weight_size, grad_output, *options)
+    return _weight(F.conv3d, input, weight_size, grad_output, *options)

@@ -30,12 +30,15 @@ def scatter(inputs: Any, target_gpus: Any, dim: int = 0) -> list[Any]:
         return list(inputs.chunk(n, dim))
     if isinstance(inputs, dict):
         parts = [scatter(v, target_gpus, dim) for v in inputs.values()]
-        return [type(inputs)(zip(inputs, values)) for values in zip(*parts)] or [{}] * n
+        rows = [zip(inputs, values, strict=True) for values in zip(*parts, strict=False)]
+        return [type(inputs)(row) for row in rows] or [{} for _ in range(n)]
     if isinstance(inputs, (list, tuple)) and inputs:
-        rows = zip(*(scatter(v, target_gpus, dim) for v in inputs))
-        if hasattr(inputs, "_fields"):
-            return [type(inputs)(*row) for row in rows]
-        return [type(inputs)(row) for row in rows]
+        columns = [scatter(v, target_gpus, dim) for v in inputs]
+        named = hasattr(inputs, "_fields")
+        return [
+            type(inputs)(*row) if named else type(inputs)(row)
+            for row in zip(*columns, strict=False)
+        ]
     return [inputs] * n
 
 
@@ -53,7 +56,7 @@ def gather(outputs: Any, target_device: Any, dim: int = 0) -> Any:
             raise ValueError("All dicts must have the same number of keys")
         joined = {k: gather([o[k] for o in outputs], target_device, dim) for k in first}
         return type(first)(joined)
-    parts = [gather(list(values), target_device, dim) for values in zip(*outputs)]
+    parts = [gather(list(values), target_device, dim) for values in zip(*outputs, strict=False)]
     return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
 
 
@@ -74,7 +77,7 @@ def parallel_apply(
     kwargs_tup = [{}] * len(modules) if kwargs_tup is None else kwargs_tup
     return [
         module(*(args if isinstance(args, (list, tuple)) else (args,)), **kwargs)
-        for module, args, kwargs in zip(modules, inputs, kwargs_tup)
+        for module, args, kwargs in zip(modules, inputs, kwargs_tup, strict=False)
     ]
 
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 import lampas
-from lampas._C import _disabled_torch_function_impl
+from lampas import _C
 from lampas._tensor import Tensor
 
 __all__ = ["Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
@@ -40,9 +40,6 @@ class Parameter(Tensor):
         Parameter containing:
         tensor([1., 1.], requires_grad=True)
     """
-
-    # What is computed from a parameter is an ordinary tensor.
-    __torch_function__ = _disabled_torch_function_impl
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
@@ -89,7 +86,6 @@ class Buffer(Tensor):
         ['mean']
     """
 
-    __torch_function__ = _disabled_torch_function_impl
     persistent: bool
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
@@ -190,7 +186,6 @@ class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
 class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
     """A buffer whose shape is known only when the first input arrives."""
 
-    __torch_function__ = _disabled_torch_function_impl
     cls_to_become = Buffer
     persistent: bool
 
@@ -224,3 +219,9 @@ def is_lazy(param: Any) -> bool:
         True
     """
     return isinstance(param, _Uninitialized)
+
+
+# What is computed from parameters and buffers is an ordinary tensor.
+if hasattr(_C, "_disabled_torch_function_impl"):
+    for _kind in (Parameter, Buffer, UninitializedBuffer):
+        _kind.__torch_function__ = _C._disabled_torch_function_impl

@@ -120,7 +120,7 @@ def grid_sample(
     fix = _Outside(padding_mode, bool(align_corners))
     if mode == "bicubic":
         return _bicubic(input, where, sizes, fix)
-    where = [fix.position(p, n) for p, n in zip(where, sizes)]
+    where = [fix.position(p, n) for p, n in zip(where, sizes, strict=False)]
     if mode == "nearest":
         return _gather(input, [p.detach().round() for p in where], sizes)
     return _bilinear(input, where, sizes)
@@ -187,7 +187,7 @@ def _gather(input: Tensor, where: list[Tensor], sizes: list[int]) -> Tensor:
     """Pixels at whole positions; zero outside."""
     inside: Any = None
     index: Any = 0
-    for p, n in zip(reversed(where), reversed(sizes)):
+    for p, n in zip(reversed(where), reversed(sizes), strict=False):
         ok = (p >= 0) & (p <= n - 1)
         inside = ok if inside is None else inside & ok
         # What is no number becomes 0 before it is an index.
@@ -200,11 +200,11 @@ def _gather(input: Tensor, where: list[Tensor], sizes: list[int]) -> Tensor:
 
 def _bilinear(input: Tensor, where: list[Tensor], sizes: list[int]) -> Tensor:
     low = [p.detach().floor() for p in where]
-    part = [p - f for p, f in zip(where, low)]
+    part = [p - f for p, f in zip(where, low, strict=False)]
     total: Any = None
     for corner in range(2 ** len(where)):
         at, weight = [], 1
-        for i, (f, t) in enumerate(zip(low, part)):
+        for i, (f, t) in enumerate(zip(low, part, strict=False)):
             high = corner >> i & 1
             at.append(f + high)
             weight = weight * (t if high else 1 - t)
@@ -215,11 +215,11 @@ def _bilinear(input: Tensor, where: list[Tensor], sizes: list[int]) -> Tensor:
 
 def _bicubic(input: Tensor, where: list[Tensor], sizes: list[int], fix: _Outside) -> Tensor:
     a = -0.75
-    near = lambda x: ((a + 2) * x - (a + 3)) * x * x + 1  # noqa: E731
-    far = lambda x: ((a * x - 5 * a) * x + 8 * a) * x - 4 * a  # noqa: E731
+    near = lambda x: ((a + 2) * x - (a + 3)) * x * x + 1
+    far = lambda x: ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
     low = [p.detach().floor() for p in where]
     weights = []
-    for p, f in zip(where, low):
+    for p, f in zip(where, low, strict=False):
         t = p - f
         weights.append((far(t + 1), near(t), near(1 - t), far(2 - t)))
     total: Any = None

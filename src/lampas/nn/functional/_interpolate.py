@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import lampas
-from lampas._C import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from lampas._tensor import Tensor
+
+from ._window_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
@@ -36,7 +37,7 @@ def _sizes(
             "tensor in (N, C, d1, d2, ...,dK) format and one number for each of d1 ... dK."
         )
     if size is None:
-        out = [math.floor(s * f) for s, f in zip(spatial, values)]
+        out = [math.floor(s * f) for s, f in zip(spatial, values, strict=False)]
         return out, [None] * dims if recompute else [float(f) for f in values]
     for v in values:
         if isinstance(v, bool) or not hasattr(v, "__index__"):
@@ -130,12 +131,12 @@ def _check_mode(input: Tensor, mode: str, out: list[int]) -> None:
         )
 
 
-# ---- nearest ---------------------------------------------------------------------------------------
+# ---- nearest -----------------------------------------------------------------------------------
 
 
 def _nearest(input: Tensor, out: list[int], scales: list[Any], exact: bool) -> Tensor:
     result = input
-    for d, (new, factor) in enumerate(zip(out, scales)):
+    for d, (new, factor) in enumerate(zip(out, scales, strict=False)):
         old = input.size(d + 2)
         if new == old and (exact is False or factor is None):
             continue
@@ -149,7 +150,7 @@ def _nearest(input: Tensor, out: list[int], scales: list[Any], exact: bool) -> T
     return result.clone() if result is input else result
 
 
-# ---- weighted neighbours ---------------------------------------------------------------------------
+# ---- weighted neighbours -----------------------------------------------------------------------
 
 
 def _filtered(
@@ -219,8 +220,8 @@ def _cubic_taps(
     low = source.floor()
     t = source - low
     a = -0.75
-    near = lambda x: ((a + 2) * x - (a + 3)) * x * x + 1  # noqa: E731
-    far = lambda x: ((a * x - 5 * a) * x + 8 * a) * x - 4 * a  # noqa: E731
+    near = lambda x: ((a + 2) * x - (a + 3)) * x * x + 1
+    far = lambda x: ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
     weights = (far(t + 1), near(t), near(1 - t), far(2 - t))
     base = low.to(lampas.int64) - 1
     return [((base + i).clamp(0, old - 1), w) for i, w in enumerate(weights)]

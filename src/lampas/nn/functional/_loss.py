@@ -137,7 +137,7 @@ def gaussian_nll_loss(
             var = var.unsqueeze(-1)
         elif (
             input.ndim != var.ndim
-            or sum(v for i, v in zip(input.shape, var.shape) if i != v) != 1
+            or sum(v for i, v in zip(input.shape, var.shape, strict=False) if i != v) != 1
         ):
             raise ValueError(
                 f"var is of incorrect size: {tuple(var.shape)} for input {tuple(input.shape)}"

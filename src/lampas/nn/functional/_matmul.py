@@ -53,7 +53,7 @@ def grouped_mm(
 
 
 def _by_offsets(a: Tensor, b: Tensor, ends: list[int]) -> Tensor:
-    spans = list(zip([0, *ends[:-1]], ends))
+    spans = list(zip([0, *ends[:-1]], ends, strict=False))
     if a.dim() == 2 and b.dim() == 2:
         return lampas.stack([a[:, i:j] @ b[i:j] for i, j in spans])
     if a.dim() == 2:

@@ -6,7 +6,10 @@ import math
 from typing import Any
 
 import lampas
-from lampas._C import (
+from lampas._C import relu
+from lampas._tensor import Tensor
+
+from ._window_pool import (
     adaptive_max_pool1d,
     adaptive_max_pool2d,
     adaptive_max_pool3d,
@@ -16,9 +19,7 @@ from lampas._C import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
-    relu,
 )
-from lampas._tensor import Tensor
 
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
@@ -99,7 +100,7 @@ def adaptive_max_pool3d_with_indices(
     return adaptive_max_pool3d(input, output_size, True)
 
 
-# ---- power averages ------------------------------------------------------------------------------
+# ---- power averages ----------------------------------------------------------------------------
 
 
 def _lp_pool(
@@ -149,14 +150,14 @@ def lp_pool3d(
     return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, 3)
 
 
-# ---- the way back --------------------------------------------------------------------------------
+# ---- the way back ------------------------------------------------------------------------------
 
 
 def _unpool_size(input: Tensor, kernel: Any, stride: Any, padding: Any, wanted: Any) -> list[int]:
     n = len(kernel)
     natural = [
         (size - 1) * s + k - 2 * p
-        for size, k, s, p in zip(input.shape[-n:], kernel, stride, padding)
+        for size, k, s, p in zip(input.shape[-n:], kernel, stride, padding, strict=False)
     ]
     if wanted is None:
         return natural
@@ -166,7 +167,7 @@ def _unpool_size(input: Tensor, kernel: Any, stride: Any, padding: Any, wanted: 
             f"output_size should be a sequence containing {n} or {n + 2} elements, "
             f"but it has a length of '{len(wanted)}'"
         )
-    for d, (size, s) in enumerate(zip(natural, stride)):
+    for d, (size, s) in enumerate(zip(natural, stride, strict=False)):
         if not size - s < wanted[d] < size + s:
             raise ValueError(
                 f'invalid output_size "{wanted}" (dim {d} must be between {size - s} and '
@@ -261,7 +262,7 @@ def max_unpool3d(
     return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 3)
 
 
-# ---- windows of random size ----------------------------------------------------------------------
+# ---- windows of random size --------------------------------------------------------------------
 
 
 def _window_starts(sample: Tensor, size: int, out: int, kernel: int) -> Tensor:
@@ -291,9 +292,9 @@ def _fractional(
     sizes = tuple(input.shape[-n:])
     if output_size is None:
         ratio = _tuple(output_ratio, n)
-        output_size = [int(s * r) for s, r in zip(sizes, ratio)]
+        output_size = [int(s * r) for s, r in zip(sizes, ratio, strict=False)]
     out = _tuple(output_size, n)
-    for size, o, k in zip(sizes, out, kernel):
+    for size, o, k in zip(sizes, out, kernel, strict=False):
         if o + k - 1 > size or o <= 0 or k <= 0:
             raise RuntimeError(
                 f"{name}(): pool size {kernel} and output size {out} do not fit into an input of "

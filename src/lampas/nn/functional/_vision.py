@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 import lampas
-from lampas._C import avg_pool2d, avg_pool3d, conv1d
 from lampas._tensor import Tensor
 
+from ._conv import conv1d
 from ._pad import pad
+from ._window_pool import avg_pool2d, avg_pool3d
 
 __all__ = [
     "channel_shuffle", "conv_tbc", "fold", "local_response_norm", "native_channel_shuffle",
@@ -129,7 +130,7 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     return result.permute(2, 0, 1)
 
 
-# ---- patches ---------------------------------------------------------------------------------------
+# ---- patches -----------------------------------------------------------------------------------
 
 
 def _pair(value: Any, name: str) -> tuple[int, int]:
@@ -165,7 +166,7 @@ def _patch_arguments(kernel: Any, dilation: Any, padding: Any, stride: Any) -> l
     named = (("kernel_size", kernel), ("dilation", dilation), ("padding", padding),
              ("stride", stride))  # fmt: skip
     values = [_pair(v, name) for name, v in named]
-    for (name, _), value in zip(named, values):
+    for (name, _), value in zip(named, values, strict=False):
         if min(value) < (0 if name == "padding" else 1):
             raise RuntimeError(f"{name} should be greater than zero, but got {value}")
     return values

@@ -28,7 +28,6 @@ def _replace(old: Tensor, new: Tensor) -> bool:
 class Conversion:
     """What applies a function to every tensor that a module and those below it own."""
 
-    __slots__ = ()
     training: bool
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 import lampas
 from lampas import _C
 from lampas._tensor import Tensor
+from lampas.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,54 +24,6 @@ __all__ = [
     "register_module_full_backward_pre_hook",
     "register_module_full_backward_hook",
 ]
-
-
-class RemovableHandle:
-    """What registering a hook returns; :meth:`remove` takes the hook out again.
-
-    Example:
-        >>> from lampas import nn
-        >>> calls = []
-        >>> m = nn.Identity()
-        >>> with m.register_forward_hook(lambda *a: calls.append("called")):
-        ...     _ = m(1)
-        >>> _ = m(1)
-        >>> calls
-        ['called']
-    """
-
-    next_id = 0
-
-    def __init__(self, hooks_dict: Any, *, extra_dict: Any = None) -> None:
-        self.hooks_dict_ref = weakref.ref(hooks_dict)
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
-        extra = [] if extra_dict is None else extra_dict
-        extra = extra if isinstance(extra, list) else [extra]
-        self.extra_dict_ref = tuple(weakref.ref(d) for d in extra)
-
-    def remove(self) -> None:
-        """Removes the hook; a second call does nothing."""
-        for ref in (self.hooks_dict_ref, *self.extra_dict_ref):
-            hooks = ref()
-            if hooks is not None:
-                hooks.pop(self.id, None)
-
-    def __getstate__(self) -> Any:
-        return self.hooks_dict_ref(), self.id, [d() for d in self.extra_dict_ref]
-
-    def __setstate__(self, state: Any) -> None:
-        hooks, self.id, extra = state
-        # A handle whose registry is gone still answers remove().
-        self.hooks_dict_ref = weakref.ref(OrderedDict() if hooks is None else hooks)
-        self.extra_dict_ref = tuple(weakref.ref(d) for d in extra if d is not None)
-        RemovableHandle.next_id = max(RemovableHandle.next_id, self.id + 1)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
 
 
 forward_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
@@ -261,7 +213,7 @@ def _all_none(value: Any) -> bool:
 
 def _spread(grads: tuple[Any, ...], where: list[int], count: int) -> tuple[Any, ...]:
     full: list[Any] = [None] * count
-    for i, g in zip(where, grads):
+    for i, g in zip(where, grads, strict=False):
         full[i] = g
     return tuple(full)
 
@@ -275,6 +227,6 @@ def _through(values: tuple[Any, ...], seen: Callable) -> tuple[tuple[Any, ...], 
         return values, where
     passed = _identity_function().apply(seen, *(values[i] for i in where))
     out = list(values)
-    for i, v in zip(where, passed):
+    for i, v in zip(where, passed, strict=False):
         out[i] = v
     return type(values)(*out) if hasattr(values, "_fields") else tuple(out), where

@@ -46,7 +46,6 @@ class _BoundHook:
 class StateDict:
     """Saving a module's parameters and persistent buffers by name, and loading them."""
 
-    __slots__ = ()
     _version = 1
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]
@@ -79,7 +78,7 @@ class StateDict:
             >>> list(nn.Sequential(nn.Linear(2, 1)).state_dict())
             ['0.weight', '0.bias']
         """
-        given = dict(zip(("destination", "prefix", "keep_vars"), args))
+        given = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
         destination = given.get("destination", destination)
         prefix = given.get("prefix", prefix)
         keep_vars = given.get("keep_vars", keep_vars)

@@ -26,7 +26,6 @@ class Traversal:
     """Named iteration and dotted look-up. Every iterator yields an object once, under its
     first name, unless ``remove_duplicate=False``."""
 
-    __slots__ = ()
     _parameters: dict[str, Any]
     _buffers: dict[str, Any]
     _modules: dict[str, Any]

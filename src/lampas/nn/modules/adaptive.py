@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import lampas
@@ -52,7 +53,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         cutoffs = list(cutoffs)
         if not cutoffs:
             raise ValueError("cutoffs should be a sequence of length larger than 0")
-        rising = all(a < b for a, b in zip(cutoffs, cutoffs[1:]))
+        rising = all(a < b for a, b in pairwise(cutoffs))
         whole = all(int(c) == c for c in cutoffs)
         if not rising or not whole or cutoffs[0] <= 0 or cutoffs[-1] > n_classes - 1:
             raise ValueError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import lampas
-from lampas import _C
 from lampas._tensor import Tensor
 
+from .. import functional as F
 from .. import init
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModuleMixin
@@ -116,7 +116,7 @@ class _BatchNorm(_NormBase):
         training = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
             mean = var = None
-        return _C.batch_norm(
+        return F.batch_norm(
             input, mean, var, self.weight, self.bias, training,
             0.0 if momentum is None else momentum, self.eps,
         )  # fmt: skip

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import lampas
-from lampas import _C
 from lampas._tensor import Tensor
 
 from .. import functional as F
@@ -85,7 +84,7 @@ class _ConvNd(Module):
         if self.padding == "valid":
             return [0, 0] * len(self.kernel_size)
         result = []
-        for d, k in zip(reversed(self.dilation), reversed(self.kernel_size)):
+        for d, k in zip(reversed(self.dilation), reversed(self.kernel_size), strict=False):
             total = d * (k - 1)
             result += [total // 2, total - total // 2]
         return result
@@ -210,7 +209,7 @@ class Conv1d(_Conv):
     """
 
     _dims = 1
-    _function = staticmethod(_C.conv1d)
+    _function = staticmethod(F.conv1d)
 
 
 class Conv2d(_Conv):
@@ -224,7 +223,7 @@ class Conv2d(_Conv):
     """
 
     _dims = 2
-    _function = staticmethod(_C.conv2d)
+    _function = staticmethod(F.conv2d)
 
 
 class Conv3d(_Conv):
@@ -232,7 +231,7 @@ class Conv3d(_Conv):
     :class:`Conv1d`."""
 
     _dims = 3
-    _function = staticmethod(_C.conv3d)
+    _function = staticmethod(F.conv3d)
 
 
 class _ConvTransposeNd(_ConvNd):
@@ -283,13 +282,13 @@ class _ConvTransposeNd(_ConvNd):
             + self.dilation[d] * (self.kernel_size[d] - 1) + 1
             for d in range(n)
         ]  # fmt: skip
-        high = [size + stride - 1 for size, stride in zip(low, self.stride)]
-        if any(not a <= size <= b for a, size, b in zip(low, wanted, high)):
+        high = [size + stride - 1 for size, stride in zip(low, self.stride, strict=False)]
+        if any(not a <= size <= b for a, size, b in zip(low, wanted, high, strict=False)):
             raise ValueError(
                 f"requested an output size of {wanted}, but valid sizes range from {low} to "
                 f"{high} (for an input of {input.size()[2:]})"
             )
-        return tuple(size - a for size, a in zip(wanted, low))
+        return tuple(size - a for size, a in zip(wanted, low, strict=False))
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         extra = self._output_padding(input, output_size)
@@ -325,21 +324,21 @@ class ConvTranspose1d(_ConvTransposeNd):
     """
 
     _dims = 1
-    _function = staticmethod(_C.conv_transpose1d)
+    _function = staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_ConvTransposeNd):
     """Transposed convolution of images; arguments as for :class:`ConvTranspose1d`."""
 
     _dims = 2
-    _function = staticmethod(_C.conv_transpose2d)
+    _function = staticmethod(F.conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTransposeNd):
     """Transposed convolution of volumes; arguments as for :class:`ConvTranspose1d`."""
 
     _dims = 3
-    _function = staticmethod(_C.conv_transpose3d)
+    _function = staticmethod(F.conv_transpose3d)
 
 
 class _LazyConvNd(LazyModuleMixin):

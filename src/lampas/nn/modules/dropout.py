@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lampas import _C
 from lampas._tensor import Tensor
 
 from .. import functional as F
@@ -42,7 +41,7 @@ class Dropout(_DropoutNd):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return _C.dropout(input, self.p, self.training, self.inplace)
+        return F.dropout(input, self.p, self.training, self.inplace)
 
 
 class Dropout1d(_DropoutNd):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from lampas import _C
 from lampas._tensor import Tensor
 
+from .. import functional as F
 from .batchnorm import _LazyNormBase, _NormBase
 
 __all__ = [
@@ -89,7 +89,7 @@ class _InstanceNorm(_NormBase):
                 "affine=False",
                 stacklevel=2,
             )
-        result = _C.instance_norm(
+        result = F.instance_norm(
             input.unsqueeze(0) if alone else input,
             self.running_mean, self.running_var, self.weight, self.bias,
             self.training or not self.track_running_stats,

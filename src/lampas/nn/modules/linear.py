@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 import lampas
-from lampas._C import bilinear, linear
+from lampas._C import linear
 from lampas._tensor import Tensor
 
 from .. import init
+from ..functional import bilinear
 from ..parameter import Parameter, UninitializedParameter
 from .lazy import LazyModuleMixin
 from .module import Module

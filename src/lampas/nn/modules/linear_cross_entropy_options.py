@@ -29,8 +29,12 @@ class LinearCrossEntropyOptions:
     """
 
     __slots__ = (
-        "allow_retain_graph", "batch_chunk_size", "chunking_method", "acc_policy", "acc_dtype",
-    )  # fmt: skip
+        "acc_dtype",
+        "acc_policy",
+        "allow_retain_graph",
+        "batch_chunk_size",
+        "chunking_method",
+    )
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lampas import _C
 from lampas._tensor import Tensor
 
 from .. import functional as F
@@ -68,7 +67,7 @@ class MaxPool1d(_MaxPoolNd):
         ceil_mode: let a last window go over the edge.
     """
 
-    _function = staticmethod(_C.max_pool1d)
+    _function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
@@ -81,14 +80,14 @@ class MaxPool2d(_MaxPoolNd):
         tensor([[[[3.]]]])
     """
 
-    _function = staticmethod(_C.max_pool2d)
+    _function = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
     """Maxima over windows of volumes ``(N, C, D, H, W)``; arguments as for
     :class:`MaxPool1d`."""
 
-    _function = staticmethod(_C.max_pool3d)
+    _function = staticmethod(F.max_pool3d)
 
 
 class _MaxUnpoolNd(Module):
@@ -167,7 +166,7 @@ class AvgPool1d(_AvgPoolNd):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Tensor) -> Tensor:
-        return _C.avg_pool1d(
+        return F.avg_pool1d(
             input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
             self.count_include_pad,
         )  # fmt: skip
@@ -220,13 +219,13 @@ class AvgPool2d(_AvgPoolWithDivisor):
         tensor([[[[1.5000]]]])
     """
 
-    _function = staticmethod(_C.avg_pool2d)
+    _function = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolWithDivisor):
     """Means over windows of volumes; arguments as for :class:`AvgPool2d`."""
 
-    _function = staticmethod(_C.avg_pool3d)
+    _function = staticmethod(F.avg_pool3d)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -366,19 +365,19 @@ class _AdaptiveMaxPoolNd(_AdaptivePoolNd):
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """Maxima over ``output_size`` windows that cover ``(N, C, L)``."""
 
-    _function = staticmethod(_C.adaptive_max_pool1d)
+    _function = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """Maxima over windows that cover ``(N, C, H, W)``; ``None`` keeps a size."""
 
-    _function = staticmethod(_C.adaptive_max_pool2d)
+    _function = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """Maxima over windows that cover ``(N, C, D, H, W)``; ``None`` keeps a size."""
 
-    _function = staticmethod(_C.adaptive_max_pool3d)
+    _function = staticmethod(F.adaptive_max_pool3d)
 
 
 class _AdaptiveAvgPoolNd(_AdaptivePoolNd):
@@ -394,7 +393,7 @@ class _AdaptiveAvgPoolNd(_AdaptivePoolNd):
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """Means over ``output_size`` windows that cover ``(N, C, L)``."""
 
-    _function = staticmethod(_C.adaptive_avg_pool1d)
+    _function = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
@@ -407,10 +406,10 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
         torch.Size([1, 8, 1, 5])
     """
 
-    _function = staticmethod(_C.adaptive_avg_pool2d)
+    _function = staticmethod(F.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """Means over windows that cover ``(N, C, D, H, W)``; ``None`` keeps a size."""
 
-    _function = staticmethod(_C.adaptive_avg_pool3d)
+    _function = staticmethod(F.adaptive_avg_pool3d)

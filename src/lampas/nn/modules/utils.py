@@ -39,7 +39,7 @@ def _list_with_default(out_size: Any, defaults: list[int]) -> Any:
             f"Input dimension should be at least {len(out_size) + 1}, got {len(defaults)}"
         )
     return [
-        d if v is None else v for v, d in zip(out_size, defaults[-len(out_size) :])
+        d if v is None else v for v, d in zip(out_size, defaults[-len(out_size) :], strict=False)
     ]
 
 

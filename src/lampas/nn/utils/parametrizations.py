@@ -25,7 +25,7 @@ def _tensor_of(module: Module, name: str) -> Tensor:
     return weight
 
 
-# ---- orthogonal ------------------------------------------------------------------------------------
+# ---- orthogonal --------------------------------------------------------------------------------
 
 
 def _is_orthogonal(q: Tensor) -> bool:
@@ -154,7 +154,7 @@ def orthogonal(
     return module
 
 
-# ---- weight norm -----------------------------------------------------------------------------------
+# ---- weight norm -------------------------------------------------------------------------------
 
 
 class _WeightNorm(Module):
@@ -198,7 +198,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int = 0) -> Module:
     return module
 
 
-# ---- spectral norm ---------------------------------------------------------------------------------
+# ---- spectral norm -----------------------------------------------------------------------------
 
 
 class _SpectralNorm(Module):

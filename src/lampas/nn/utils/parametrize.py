@@ -163,7 +163,7 @@ class ParametrizationList(ModuleList):
                     "'right_inverse' must return a sequence of tensors of length "
                     f"{self.ntensors}. Got a sequence of length {len(values)}."
                 )
-            for name, tensor in zip(self._names(), values):
+            for name, tensor in zip(self._names(), values, strict=False):
                 original = getattr(self, name)
                 if not isinstance(tensor, Tensor) or tensor.dtype != original.dtype:
                     raise ValueError(

@@ -202,7 +202,7 @@ class PruningContainer(BasePruningMethod):
         return mask
 
 
-# ---- methods ---------------------------------------------------------------------------------------
+# ---- methods -----------------------------------------------------------------------------------
 
 
 def _check_amount(amount: Any) -> None:
@@ -338,7 +338,7 @@ class CustomFromMask(BasePruningMethod):
         return default_mask * self.mask.to(default_mask.dtype)
 
 
-# ---- functions -------------------------------------------------------------------------------------
+# ---- functions ---------------------------------------------------------------------------------
 
 
 def identity(module: Any, name: str) -> Any:
@@ -419,7 +419,7 @@ def global_unstructured(
     tensors = [getattr(module, name) for module, name in pairs]
     masks = [
         getattr(module, name + "_mask", lampas.ones_like(t))
-        for (module, name), t in zip(pairs, tensors)
+        for (module, name), t in zip(pairs, tensors, strict=False)
     ]
     method = pruning_method(**kwargs)
     if method.PRUNING_TYPE != "unstructured":
@@ -430,11 +430,11 @@ def global_unstructured(
     method._tensor_name = "temp"
     with lampas.no_grad():
         importance = parameters_to_vector(
-            scores.get(pair, t) for pair, t in zip(pairs, tensors)
+            scores.get(pair, t) for pair, t in zip(pairs, tensors, strict=False)
         )
         final = PruningContainer(method).compute_mask(importance, parameters_to_vector(masks))
     start = 0
-    for (module, name), t in zip(pairs, tensors):
+    for (module, name), t in zip(pairs, tensors, strict=False):
         custom_from_mask(module, name, final[start : start + t.numel()].view_as(t))
         start += t.numel()
 

@@ -1,0 +1,213 @@
+"""Recurrent layers step by step; the core's own kernels come first where it has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import lampas
+from lampas._C import linear
+from lampas._tensor import Tensor
+
+from ._dropout import dropout
+from ._native import native_first
+
+__all__ = [
+    "gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
+    "rnn_tanh_cell",
+]  # fmt: skip
+
+# One step: the input's part of the gates, the state so far, and the weights.
+Step = Callable[..., tuple[Tensor, ...]]
+
+
+def _simple(activation: Callable[[Tensor], Tensor]) -> Step:
+    def step(gates: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Any, w_hr: Any) -> Any:
+        return (activation(gates + linear(state[0], w, b)),)
+
+    return step
+
+
+_tanh_step = _simple(lambda x: x.tanh())
+_relu_step = _simple(lambda x: x.relu())
+
+
+def _gru_step(gates: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Any, w_hr: Any) -> Any:
+    h = state[0]
+    reset_x, update_x, new_x = gates.chunk(3, -1)
+    reset_h, update_h, new_h = linear(h, w, b).chunk(3, -1)
+    update = (update_x + update_h).sigmoid()
+    new = (new_x + (reset_x + reset_h).sigmoid() * new_h).tanh()
+    return (new + update * (h - new),)
+
+
+def _lstm_step(gates: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Any, w_hr: Any) -> Any:
+    h, c = state
+    take, keep, new, show = (gates + linear(h, w, b)).chunk(4, -1)
+    c = keep.sigmoid() * c + take.sigmoid() * new.tanh()
+    h = show.sigmoid() * c.tanh()
+    return (h if w_hr is None else linear(h, w_hr)), c
+
+
+# ---- sequences -------------------------------------------------------------------------------
+
+
+def _run(
+    step: Step, x: Tensor, sizes: list[int] | None, state: tuple[Tensor, ...], weights: list[Any],
+    backward: bool,
+) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
+    """One layer in one direction. ``sizes``: how many samples each step of packed data has."""
+    w_ih, w_hh, b_ih, b_hh, w_hr = weights
+    gates = linear(x, w_ih, b_ih)
+    steps = list(gates.split(sizes)) if sizes is not None else list(gates.unbind(0))
+    outputs: list[Tensor] = []
+    whole = state
+    # Samples that have ended (or, backwards, not begun) keep their state.
+    for t in reversed(range(len(steps))) if backward else range(len(steps)):
+        n = steps[t].size(0)
+        now = tuple(s[:n] for s in whole)
+        new = step(steps[t], now, w_hh, b_hh, w_hr)
+        if n == whole[0].size(0):
+            whole = new
+        else:
+            whole = tuple(lampas.cat([a, b[n:]]) for a, b in zip(new, whole, strict=True))
+        outputs.append(new[0])
+    outputs = outputs[::-1] if backward else outputs
+    if not outputs:
+        return x.new_zeros((0, *state[0].shape)), whole
+    return (lampas.cat(outputs) if sizes is not None else lampas.stack(outputs)), whole
+
+
+def _grouped(params: Any, has_biases: bool, projected: bool) -> list[list[Any]]:
+    size = 2 + 2 * has_biases + projected
+    groups = [list(params[i : i + size]) for i in range(0, len(params), size)]
+    for g in groups:
+        w_hr = g.pop() if projected else None
+        g += [None, None] * (not has_biases) + [w_hr]
+    return groups
+
+
+def _layers(
+    step: Step, x: Tensor, sizes: list[int] | None, hx: tuple[Tensor, ...], params: Any,
+    has_biases: bool, num_layers: int, rate: float, train: bool, bidirectional: bool,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    directions = 2 if bidirectional else 1
+    per_layer = len(params) // (num_layers * directions)
+    groups = _grouped(params, has_biases, per_layer in (3, 5))
+    finals: list[tuple[Tensor, ...]] = []
+    for layer in range(num_layers):
+        outputs = []
+        for direction in range(directions):
+            i = layer * directions + direction
+            state = tuple(h[i] for h in hx)
+            output, final = _run(step, x, sizes, state, groups[i], direction == 1)
+            outputs.append(output)
+            finals.append(final)
+        x = outputs[0] if directions == 1 else lampas.cat(outputs, -1)
+        if rate and train and layer < num_layers - 1:
+            x = dropout(x, rate, True)
+    return (x, *(lampas.stack(list(h)) for h in zip(*finals, strict=True)))
+
+
+def _sequence(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any], pair: bool) -> Any:
+    """Both forms of the call: with ``batch_first`` at the end, or with batch sizes second."""
+    names = ("has_biases", "num_layers", "dropout", "train", "bidirectional", "batch_first")
+    packed = "batch_sizes" in kwargs or (
+        len(args) > 3 and isinstance(args[3], (list, tuple)) and isinstance(args[1], Tensor)
+    )
+    first = ("data", "batch_sizes", "hx", "params") if packed else ("input", "hx", "params")
+    given = {**dict(zip((*first, *names), args, strict=False)), **kwargs}
+    hx = tuple(given["hx"]) if pair else (given["hx"],)
+    options = [given[name] for name in ("params", *names[:5])]
+    if packed:
+        sizes = given["batch_sizes"].tolist()
+        return _layers(step, given["data"], sizes, hx, *options)
+    x = given["input"].transpose(0, 1) if given["batch_first"] else given["input"]
+    output, *state = _layers(step, x, None, hx, *options)
+    return (output.transpose(0, 1) if given["batch_first"] else output), *state
+
+
+@native_first
+def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """``(input, hx, params, has_biases, num_layers, dropout, train, bidirectional,
+    batch_first)``, or ``(data, batch_sizes, hx, params, …, bidirectional)`` for packed data, to
+    output, hidden and cell state."""
+    return _sequence(_lstm_step, args, kwargs, pair=True)
+
+
+@native_first
+def gru(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    """As :func:`lstm`, with one state."""
+    return _sequence(_gru_step, args, kwargs, pair=False)
+
+
+@native_first
+def rnn_tanh(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    """As :func:`lstm`, with one state."""
+    return _sequence(_tanh_step, args, kwargs, pair=False)
+
+
+@native_first
+def rnn_relu(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    """As :func:`lstm`, with one state."""
+    return _sequence(_relu_step, args, kwargs, pair=False)
+
+
+# ---- cells -----------------------------------------------------------------------------------
+
+
+def _cell(
+    step: Step, input: Tensor, state: tuple[Tensor, ...], w_ih: Tensor, w_hh: Tensor, b_ih: Any,
+    b_hh: Any,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    if input.size(-1) != w_ih.size(1):
+        raise RuntimeError(
+            f"input has inconsistent input_size: got {input.size(-1)} expected {w_ih.size(1)}"
+        )
+    for i, h in enumerate(state):
+        if h.size(0) != input.size(0):
+            raise RuntimeError(
+                f"Input batch size {input.size(0)} doesn't match hidden{i} batch size {h.size(0)}"
+            )
+        if h.size(1) != w_hh.size(1):
+            raise RuntimeError(
+                f"hidden{i} has inconsistent hidden_size: got {h.size(1)}, "
+                f"expected {w_hh.size(1)}"
+            )
+    return step(linear(input, w_ih, b_ih), state, w_hh, b_hh, None)
+
+
+@native_first
+def lstm_cell(
+    input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """One step of an LSTM: ``hx`` is a pair, and so is the result."""
+    return _cell(_lstm_step, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)  # type: ignore[return-value]
+
+
+@native_first
+def gru_cell(
+    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """One step of a GRU."""
+    return _cell(_gru_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
+
+
+@native_first
+def rnn_tanh_cell(
+    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """One step of a simple recurrent network with ``tanh``."""
+    return _cell(_tanh_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
+
+
+@native_first
+def rnn_relu_cell(
+    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """One step of a simple recurrent network with ReLU."""
+    return _cell(_relu_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
