@@ -92,7 +92,9 @@ void adam(const OptimBlock& block, const OptimNumbers& numbers) {
   const Average<T> mean(numbers.beta1);
   const T lr = v.lr, shrink = v.shrink, eps = v.eps, scale = v.scale, beta2 = v.beta2;
   const T fresh = static_cast<T>(1 - numbers.beta2);
-  T *__restrict m = v.a, *__restrict s = v.b, *__restrict top = v.c;
+  T* __restrict m = v.a;
+  T* __restrict s = v.b;
+  T* __restrict top = v.c;
   if (top) {
     each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
       const T mi = m[i] = mean(m[i], g);
@@ -114,7 +116,8 @@ void adamax(const OptimBlock& block, const OptimNumbers& numbers) {
   const Args<T> v(block, numbers);
   const Average<T> mean(numbers.beta1);
   const T lr = v.lr, beta2 = v.beta2, eps = v.eps;
-  T *__restrict m = v.a, *__restrict u = v.b;
+  T* __restrict m = v.a;
+  T* __restrict u = v.b;
   each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
     const T mi = m[i] = mean(m[i], g);
     const T old = beta2 * u[i], now = std::fabs(g) + eps;
@@ -129,7 +132,8 @@ void nadam(const OptimBlock& block, const OptimNumbers& numbers) {
   const Average<T> mean(numbers.beta1);
   const T lr = v.lr, lr2 = v.lr2, shrink = v.shrink, eps = v.eps, scale = v.scale, beta2 = v.beta2;
   const T fresh = static_cast<T>(1 - numbers.beta2);
-  T *__restrict m = v.a, *__restrict s = v.b;
+  T* __restrict m = v.a;
+  T* __restrict s = v.b;
   each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
     const T mi = m[i] = mean(m[i], g);
     const T si = s[i] = beta2 * s[i] + fresh * g * g;
@@ -143,7 +147,8 @@ void radam(const OptimBlock& block, const OptimNumbers& numbers) {
   const Average<T> mean(numbers.beta1);
   const T lr = v.lr, shrink = v.shrink, eps = v.eps, scale = v.scale, beta2 = v.beta2;
   const T fresh = static_cast<T>(1 - numbers.beta2);
-  T *__restrict m = v.a, *__restrict s = v.b;
+  T* __restrict m = v.a;
+  T* __restrict s = v.b;
   if (scale != T(0)) {
     each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
       const T mi = m[i] = mean(m[i], g);
@@ -174,7 +179,8 @@ template <class T>
 void adadelta(const OptimBlock& block, const OptimNumbers& numbers) {
   const Args<T> v(block, numbers);
   const T lr = v.lr, eps = v.eps, rho = v.beta2, fresh = static_cast<T>(1 - numbers.beta2);
-  T *__restrict s = v.a, *__restrict u = v.b;
+  T* __restrict s = v.a;
+  T* __restrict u = v.b;
   each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
     const T si = s[i] = rho * s[i] + fresh * g * g;
     const T d = std::sqrt(u[i] + eps) / std::sqrt(si + eps) * g;
@@ -189,7 +195,9 @@ void rmsprop(const OptimBlock& block, const OptimNumbers& numbers) {
   const Average<T> mean(numbers.beta2);
   const T lr = v.lr, eps = v.eps, kept = v.beta1, alpha = v.beta2;
   const T fresh = static_cast<T>(1 - numbers.beta2);
-  T *__restrict s = v.a, *__restrict velocity = v.b, *__restrict average = v.c;
+  T* __restrict s = v.a;
+  T* __restrict velocity = v.b;
+  T* __restrict average = v.c;
   each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
     const T si = s[i] = alpha * s[i] + fresh * g * g;
     T variance = si;
@@ -218,7 +226,8 @@ void rprop(const OptimBlock& block, const OptimNumbers& numbers) {
   const Args<T> v(block, numbers);
   const T low = static_cast<T>(numbers.low), high = static_cast<T>(numbers.high);
   const T smaller = static_cast<T>(numbers.smaller), larger = static_cast<T>(numbers.larger);
-  T *__restrict before = v.a, *__restrict size = v.b;
+  T* __restrict before = v.a;
+  T* __restrict size = v.b;
   each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
     const T agreement = g * before[i];
     const T factor = agreement > T(0) ? larger : agreement < T(0) ? smaller : T(1);
@@ -238,9 +247,8 @@ void asgd(const OptimBlock& block, const OptimNumbers& numbers) {
   const T eta = v.lr, shrink = v.shrink, mu = v.scale;
   T* __restrict average = v.a;
   if (mu == T(1)) {
-    each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
-      return average[i] = shrink * p - eta * g;
-    });
+    each(v, [=](int64_t i, T p, T g)
+                __attribute__((always_inline)) { return average[i] = shrink * p - eta * g; });
   } else {
     each(v, [=](int64_t i, T p, T g) __attribute__((always_inline)) {
       const T now = shrink * p - eta * g;

@@ -12,7 +12,17 @@
 namespace lampas::kernels {
 
 enum class OptimRule : uint8_t {
-  Sgd, Adam, Adamax, NAdam, RAdam, Adagrad, Adadelta, RMSprop, Rprop, Asgd, count
+  Sgd,
+  Adam,
+  Adamax,
+  NAdam,
+  RAdam,
+  Adagrad,
+  Adadelta,
+  RMSprop,
+  Rprop,
+  Asgd,
+  count
 };
 inline constexpr int kOptimRules = static_cast<int>(OptimRule::count);
 inline constexpr int kOptimBuffers = 3;
@@ -26,13 +36,13 @@ struct OptimNumbers {
   double beta1 = 0;   // decay rate of the gradient's average; SGD, RMSprop: momentum
   double beta2 = 0;   // decay rate of the square's average
   double eps = 0;
-  double scale = 0;   // Adam: 1 / sqrt(1 - beta2^t); NAdam: 1 / (1 - beta2^t); RAdam: factor of the
-                      // rectified update, or 0 where there is none; SGD: 1 - dampening;
-                      // Asgd: mu, the weight of the new value in the average
-  double lr2 = 0;     // NAdam: factor of the average's part of the update
-  double low = 0, high = 0;          // Rprop: bounds of the step size
-  double smaller = 0, larger = 0;    // Rprop: factors of the step size
-  bool nesterov = false;             // SGD
+  double scale = 0;  // Adam: 1 / sqrt(1 - beta2^t); NAdam: 1 / (1 - beta2^t); RAdam: factor of the
+                     // rectified update, or 0 where there is none; SGD: 1 - dampening;
+                     // Asgd: mu, the weight of the new value in the average
+  double lr2 = 0;    // NAdam: factor of the average's part of the update
+  double low = 0, high = 0;        // Rprop: bounds of the step size
+  double smaller = 0, larger = 0;  // Rprop: factors of the step size
+  bool nesterov = false;           // SGD
 };
 
 // buffer[i] by rule (null: the rule's variant without it):

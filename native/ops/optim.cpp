@@ -17,16 +17,11 @@ using kernels::OptimRule;
 namespace {
 
 constexpr OptimSignature kSignatures[] = {
-    {"sgd", OptimRule::Sgd, 5, 0, 0, 1},
-    {"adam", OptimRule::Adam, 6, 1, 2, 3},
-    {"adamax", OptimRule::Adamax, 5, 1, 2, 2},
-    {"nadam", OptimRule::NAdam, 7, 2, 2, 2},
-    {"radam", OptimRule::RAdam, 6, 1, 2, 2},
-    {"adagrad", OptimRule::Adagrad, 4, 1, 1, 1},
-    {"adadelta", OptimRule::Adadelta, 4, 1, 2, 2},
-    {"rmsprop", OptimRule::RMSprop, 6, 1, 1, 3},
-    {"rprop", OptimRule::Rprop, 4, 1, 2, 2},
-    {"asgd", OptimRule::Asgd, 5, 3, 1, 1},
+    {"sgd", OptimRule::Sgd, 5, 0, 0, 1},           {"adam", OptimRule::Adam, 6, 1, 2, 3},
+    {"adamax", OptimRule::Adamax, 5, 1, 2, 2},     {"nadam", OptimRule::NAdam, 7, 2, 2, 2},
+    {"radam", OptimRule::RAdam, 6, 1, 2, 2},       {"adagrad", OptimRule::Adagrad, 4, 1, 1, 1},
+    {"adadelta", OptimRule::Adadelta, 4, 1, 2, 2}, {"rmsprop", OptimRule::RMSprop, 6, 1, 1, 3},
+    {"rprop", OptimRule::Rprop, 4, 1, 2, 2},       {"asgd", OptimRule::Asgd, 5, 3, 1, 1},
 };
 
 // Weight decay, either as a penalty or by shrinking the parameter itself.
@@ -69,8 +64,8 @@ void radam_numbers(OptimNumbers& v, const double* o, double step) {
   const double limit = 2 / (1 - o[3]) - 1;
   const double length = limit - 2 * step * power / correction;
   if (length > 5)
-    v.scale = std::sqrt(correction) * std::sqrt((length - 4) * (length - 2) * limit /
-                                                ((limit - 4) * (limit - 2) * length));
+    v.scale = std::sqrt(correction) *
+              std::sqrt((length - 4) * (length - 2) * limit / ((limit - 4) * (limit - 2) * length));
 }
 
 void asgd_numbers(OptimNumbers& v, const double* o, double step, const OptimScalar& eta,
@@ -104,9 +99,15 @@ OptimNumbers optim_numbers(OptimRule rule, const double* o, bool maximize,
       v.scale = 1 - o[3];
       v.nesterov = o[4] != 0;
       break;
-    case OptimRule::Adam: v.decay = 0, adam_numbers(v, o, step); break;
-    case OptimRule::NAdam: v.decay = 0, nadam_numbers(v, o, step, scalars[1]); break;
-    case OptimRule::RAdam: v.decay = 0, radam_numbers(v, o, step); break;
+    case OptimRule::Adam:
+      v.decay = 0, adam_numbers(v, o, step);
+      break;
+    case OptimRule::NAdam:
+      v.decay = 0, nadam_numbers(v, o, step, scalars[1]);
+      break;
+    case OptimRule::RAdam:
+      v.decay = 0, radam_numbers(v, o, step);
+      break;
     case OptimRule::Adamax:
       v.lr = o[0] / (1 - std::pow(o[2], step));
       v.beta1 = o[2];
@@ -130,8 +131,11 @@ OptimNumbers optim_numbers(OptimRule rule, const double* o, bool maximize,
       v.low = o[2];
       v.high = o[3];
       break;
-    case OptimRule::Asgd: asgd_numbers(v, o, step, scalars[1], scalars[2]); break;
-    case OptimRule::count: break;
+    case OptimRule::Asgd:
+      asgd_numbers(v, o, step, scalars[1], scalars[2]);
+      break;
+    case OptimRule::count:
+      break;
   }
   return v;
 }
@@ -143,9 +147,8 @@ bool optim_takes(const Tensor& t) {
 
 namespace {
 
-// Elements in one task, of so many in all: some microseconds of work where all fits into caches,
-// long stretches for the prefetcher where it does not.
-int64_t task_size(int64_t total) { return std::clamp<int64_t>(total / 64, 32768, 262144); }
+// Elements in one task: some microseconds of work where all is in the cache.
+constexpr int64_t kTask = 32768;
 // Less than this is not worth waking another thread for.
 constexpr int64_t kSerial = 65536;
 constexpr int64_t kChunk = 512;  // of half types, widened to float on the stack
@@ -157,8 +160,7 @@ OptimBlock part_of(const OptimBlock& whole, int64_t begin, int64_t n, int item) 
   const int64_t bytes = begin * item;
   part.param = shifted(whole.param, bytes);
   part.grad = static_cast<const char*>(whole.grad) + bytes;
-  for (int i = 0; i < kernels::kOptimBuffers; ++i)
-    part.buffer[i] = shifted(whole.buffer[i], bytes);
+  for (int i = 0; i < kernels::kOptimBuffers; ++i) part.buffer[i] = shifted(whole.buffer[i], bytes);
   part.n = n;
   return part;
 }
@@ -190,9 +192,14 @@ void run(OptimRule rule, const OptimJob& job, int64_t begin, int64_t end) {
   const kernels::OptimTable& table = dispatch().optim;
   const int r = static_cast<int>(rule);
   switch (job.dtype) {
-    case DType::F32: table.update_f32[r](block, job.numbers); break;
-    case DType::F64: table.update_f64[r](block, job.numbers); break;
-    default: run_half(rule, block, job.numbers, job.dtype);
+    case DType::F32:
+      table.update_f32[r](block, job.numbers);
+      break;
+    case DType::F64:
+      table.update_f64[r](block, job.numbers);
+      break;
+    default:
+      run_half(rule, block, job.numbers, job.dtype);
   }
 }
 
@@ -234,7 +241,7 @@ void optim_update(OptimRule rule, std::span<const OptimJob> jobs) {
   }
   if (jobs.size() > 1 && overlapping(jobs)) {
     for (const OptimJob& job : jobs)
-      parallel_ranges(job.whole.n, task_size(total), [&](int64_t b, int64_t e) { run(rule, job, b, e); });
+      parallel_ranges(job.whole.n, kTask, [&](int64_t b, int64_t e) { run(rule, job, b, e); });
     return;
   }
   std::vector<int64_t> starts;
@@ -244,8 +251,7 @@ void optim_update(OptimRule rule, std::span<const OptimJob> jobs) {
     starts.push_back(at);
     at += job.whole.n;
   }
-  parallel_ranges(total, task_size(total),
-                  [&](int64_t b, int64_t e) { run_range(rule, jobs, starts, b, e); });
+  parallel_ranges(total, kTask, [&](int64_t b, int64_t e) { run_range(rule, jobs, starts, b, e); });
 }
 
 }  // namespace lampas::ops

@@ -180,7 +180,7 @@ def test_scaler_misuse() -> None:
         scaler.step(optimizer)
     with pytest.raises(RuntimeError, match="Closure use is not currently supported"):
         scaler.step(optimizer, closure=lambda: 0)
-    with pytest.raises(AssertionError, match="growth factor must be > 1.0, but is 0.5"):
+    with pytest.raises(AssertionError, match="growth factor must be > 1"):
         amp.GradScaler("cpu", growth_factor=0.5)
 
 

@@ -200,7 +200,7 @@ def test_one_cycle_in_three_phases() -> None:
     want += [1.0 - 0.9 * t / 7 for t in range(1, 8)]
     want += [0.1 - 0.09 * t / 5 for t in range(1, 6)]
     assert seen == pytest.approx(want)
-    with pytest.raises(ValueError, match="Tried to step 21 times. .* total steps is 20"):
+    with pytest.raises(ValueError, match=r"Tried to step 21 times\. .* total steps is 20"):
         scheduler.step()
 
 
@@ -319,7 +319,9 @@ def test_warns_of_get_lr_outside_step() -> None:
 
 def test_resuming_needs_the_initial_learning_rate() -> None:
     optimizer = sgd()
-    with pytest.raises(KeyError, match="param 'initial_lr' is not specified in param_groups\\[0\\]"):
+    with pytest.raises(
+        KeyError, match="param 'initial_lr' is not specified in param_groups\\[0\\]"
+    ):
         lr_scheduler.ExponentialLR(optimizer, 0.5, last_epoch=3)
     optimizer.param_groups[0]["initial_lr"] = 1.0
     assert lr_scheduler.StepLR(optimizer, 1, 0.5, last_epoch=3).last_epoch == 4
@@ -356,7 +358,11 @@ def test_resuming_needs_the_initial_learning_rate() -> None:
             "must support momentum or beta1.*Adagrad has neither",
         ),
         (lambda s, o: s.OneCycleLR(o, 1.0), ValueError, "either total_steps OR"),
-        (lambda s, o: s.OneCycleLR(o, 1.0, 0), ValueError, "positive integer total_steps, but got 0"),
+        (
+            lambda s, o: s.OneCycleLR(o, 1.0, 0),
+            ValueError,
+            "positive integer total_steps, but got 0",
+        ),
         (lambda s, o: s.OneCycleLR(o, 1.0, 9, pct_start=2.0), ValueError, "pct_start, but got 2.0"),
         (
             lambda s, o: s.OneCycleLR(o, 1.0, 9, anneal_strategy="x"),

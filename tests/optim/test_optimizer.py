@@ -159,7 +159,7 @@ def test_load_checks_groups() -> None:
     x, y = leaf(1.0), leaf(2.0)
     two = optim.SGD([{"params": [x]}, {"params": [y]}])
     one = optim.SGD([x, y])
-    with pytest.raises(ValueError, match="different number of parameter groups: 1, the optimizer 2"):
+    with pytest.raises(ValueError, match="number of parameter groups: 1, the optimizer 2"):
         two.load_state_dict(one.state_dict())
     with pytest.raises(ValueError, match="group 0 was saved with 2 parameters and has 1 here"):
         optim.SGD([x]).load_state_dict(one.state_dict())
@@ -441,7 +441,7 @@ def test_bad_parameters() -> None:
     x = leaf(1.0)
     with pytest.raises(ValueError, match="optimizer got an empty parameter list"):
         optim.SGD([])
-    with pytest.raises(TypeError, match=r"should be an iterable of Tensors or dicts, but got .*Tens"):
+    with pytest.raises(TypeError, match=r"iterable of Tensors or dicts, but got .*Tens"):
         optim.SGD(x)
     with pytest.raises(TypeError, match="can only optimize Tensors, but one of the params is int"):
         optim.SGD([3])
@@ -457,7 +457,7 @@ def test_bad_parameters() -> None:
         optim.SGD([x, x])
     with pytest.raises(ValueError, match="doesn't support per-parameter options"):
         optim.LBFGS([{"params": [x]}, {"params": [leaf(2.0)]}])
-    with pytest.raises(ValueError, match="didn't specify a value of required .* rate"):
+    with pytest.raises(ValueError, match=r"didn't specify a value of required .* rate"):
         optim.Optimizer([{"params": [x]}], {"rate": optim.optimizer.required})
     with pytest.raises(NotImplementedError, match="does not define step"):
         optim.Optimizer([x], {}).step()

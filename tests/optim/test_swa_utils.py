@@ -83,7 +83,7 @@ def test_swalr(strategy) -> None:
 
 def test_errors() -> None:
     optimizer = optim.SGD([lampas.zeros(1, requires_grad=True)], lr=1.0)
-    with pytest.raises(ValueError, match="Invalid decay value 1.5"):
+    with pytest.raises(ValueError, match=r"Invalid decay value 1\.5"):
         swa_utils.get_ema_avg_fn(1.5)
     with pytest.raises(AssertionError, match="Only one of avg_fn and multi_avg_fn"):
         swa_utils.AveragedModel(nn.Linear(1, 1), avg_fn=max, multi_avg_fn=max)

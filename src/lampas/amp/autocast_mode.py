@@ -92,19 +92,18 @@ class autocast:
         _state.set_autocast_cache_enabled(self._cache_enabled)
         return self
 
-    def __exit__(self, *exception: Any) -> bool:
+    def __exit__(self, *exception: Any) -> None:
         if _state.autocast_decrement_nesting() == 0:
             _state.clear_autocast_cache()
         _state.set_autocast_enabled(self.device, self.prev)
         _state.set_autocast_dtype(self.device, self.prev_fastdtype)
         _state.set_autocast_cache_enabled(self.prev_cache_enabled)
-        return False
 
     def __call__(self, func: Callable) -> Callable:
         if not callable(func):
             raise TypeError(
-                f"autocast()(func) requires a callable, but got {type(func).__name__}. Did you mean "
-                "to use autocast as a context manager: `with autocast('cpu'): …`?"
+                f"autocast()(func) requires a callable, but got {type(func).__name__}. Did you "
+                "mean to use autocast as a context manager: `with autocast('cpu'): …`?"
             )
         return autocast_decorator(self, func)
 
@@ -138,7 +137,9 @@ def _cast(value: Any, device_type: str, dtype: Any) -> Any:
         )
         return value.to(dtype) if eligible else value
     if isinstance(value, dict):
-        return {_cast(k, device_type, dtype): _cast(v, device_type, dtype) for k, v in value.items()}
+        return {
+            _cast(k, device_type, dtype): _cast(v, device_type, dtype) for k, v in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return type(value)(_cast(v, device_type, dtype) for v in value)
     return value

@@ -150,9 +150,7 @@ class GradScaler:
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
-            raise RuntimeError(
-                "Closure use is not currently supported if GradScaler is enabled."
-            )
+            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         self._initialised("step")
         key = id(optimizer)
         if self._stages.get(key) is OptState.STEPPED:
@@ -175,7 +173,9 @@ class GradScaler:
             return
         scale, tracker = self._initialised("update")
         if new_scale is not None:
-            if isinstance(new_scale, Tensor) and (new_scale.numel() != 1 or new_scale.requires_grad):
+            if isinstance(new_scale, Tensor) and (
+                new_scale.numel() != 1 or new_scale.requires_grad
+            ):
                 raise AssertionError(
                     "GradScaler.update: new_scale should be a float or a 1-element tensor with "
                     "requires_grad=False."

@@ -66,7 +66,9 @@ class ElementwiseOptimizer(Optimizer):
                 self._finish(group, rest)
         return loss
 
-    def _update(self, group: dict[str, Any], params: list[Tensor] | None = None) -> list[Tensor] | None:
+    def _update(
+        self, group: dict[str, Any], params: list[Tensor] | None = None
+    ) -> list[Tensor] | None:
         """Runs the kernel; returns the parameters that it did not take."""
         return _C._optim_update(
             self._rule,
@@ -113,7 +115,7 @@ class ElementwiseOptimizer(Optimizer):
             step = state["step"].item()
         grad = -p.grad if group["maximize"] else p.grad
         x = p.clone() if group["differentiable"] else p
-        buffers = {name: state.get(name) for name in (*self._scalars, *names)}
+        buffers: dict[str, Any] = {name: state.get(name) for name in (*self._scalars, *names)}
         if p.is_complex():
             x, grad = lampas.view_as_real(x), lampas.view_as_real(grad)
             for name in names:

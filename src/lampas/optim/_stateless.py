@@ -34,7 +34,8 @@ def swap_in_optimizer_params_and_state(
         swapin_optim_state: as ``optimizer.state_dict()`` returns it.
 
     Raises:
-        RuntimeError: the optimizer has no state, or groups, options or numbers of parameters differ.
+        RuntimeError: the optimizer has no state, or groups, options or counts of parameters
+            differ.
 
     Example:
         >>> import lampas

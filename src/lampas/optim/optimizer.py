@@ -145,6 +145,12 @@ class Optimizer:
     state: defaultdict[Any, Any]
     param_groups: list[dict[str, Any]]
     defaults: dict[str, Any]
+    _optimizer_step_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_step_post_hooks: OrderedDict[int, Callable]
+    _optimizer_state_dict_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_state_dict_post_hooks: OrderedDict[int, Callable]
+    _optimizer_load_state_dict_pre_hooks: OrderedDict[int, Callable]
+    _optimizer_load_state_dict_post_hooks: OrderedDict[int, Callable]
     _opt_called = False  # read by the schedulers, which must come after the first step
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -223,7 +229,9 @@ class Optimizer:
         """Registers ``hook(optimizer, args, kwargs)``, called after each step."""
         return _register(self._optimizer_step_post_hooks, hook)
 
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    def register_state_dict_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
         """Registers ``hook(optimizer)``, called before :meth:`state_dict` collects the state."""
         return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
 

@@ -29,7 +29,8 @@ class RAdam(ElementwiseOptimizer):
         r = R - 2 * t * beta2**t / (1 - beta2**t)
         d = m / (1 - beta1**t)
         if r > 5:
-            d *= sqrt((r-4) * (r-2) * R / ((R-4) * (R-2) * r)) * sqrt(1 - beta2**t) / (sqrt(v) + eps)
+            d *= sqrt((r-4) * (r-2) * R / ((R-4) * (R-2) * r))
+            d *= sqrt(1 - beta2**t) / (sqrt(v) + eps)
         p = p - lr * d
 
     Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond" (2019).

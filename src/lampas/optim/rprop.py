@@ -28,8 +28,9 @@ class Rprop(ElementwiseOptimizer):
         p = p - sign(g) * s
         before = g
 
-    Made for whole data sets at a time: the noise of small batches flips signs. Riedmiller and Braun,
-    "A direct adaptive method for faster backpropagation learning: the RPROP algorithm" (1993).
+    Made for whole data sets at a time: the noise of small batches flips signs. Riedmiller and
+    Braun, "A direct adaptive method for faster backpropagation learning: the RPROP algorithm"
+    (1993).
 
     Args:
         params: parameters, named parameters, or parameter groups.

@@ -124,7 +124,8 @@ class LRScheduler:
             )
         elif not getattr(optimizer, "_opt_called", False):
             warnings.warn(
-                f"Detected call of `lr_scheduler.step()` before `optimizer.step()`. Please {_ORDER}",
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Please "
+                f"{_ORDER}",
                 UserWarning,
                 stacklevel=3,
             )

@@ -88,8 +88,8 @@ class CyclicLR(LRScheduler):
         self.step_ratio = up / self.total_size
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
             raise ValueError(
-                f"CyclicLR: mode is invalid and scale_fn is None: {mode!r} is none of 'triangular', "
-                "'triangular2', 'exp_range'"
+                f"CyclicLR: mode is invalid and scale_fn is None: {mode!r} is none of "
+                "'triangular', 'triangular2', 'exp_range'"
             )
         self.mode = mode
         self.gamma = gamma

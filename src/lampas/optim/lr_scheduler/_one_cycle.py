@@ -47,8 +47,8 @@ class OneCycleLR(LRScheduler):
         last_epoch: the batch to resume after; -1 starts anew.
 
     Raises:
-        ValueError: the number of steps is missing or not positive, an option lies outside its range,
-            the optimizer has no momentum, or (from ``step``) there were more steps than that.
+        ValueError: the number of steps is missing or not positive, an option lies outside its
+            range, the optimizer has no momentum, or (from ``step``) there were more steps.
 
     Example:
         >>> import lampas
