@@ -10,7 +10,12 @@ from typing import Any
 
 _HOMES = {
     "mnist": ("EMNIST", "FashionMNIST", "KMNIST", "MNIST", "QMNIST"),
+    "cifar": ("CIFAR10", "CIFAR100"),
     "digits": ("Digits",),
+    "fakedata": ("FakeData",),
+    "folder": ("DatasetFolder", "ImageFolder"),
+    "stl10": ("STL10",),
+    "svhn": ("SVHN",),
     "vision": ("StandardTransform", "VisionDataset"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -52,8 +52,18 @@ from lampas.vision.transforms._geometry import (
     TenCrop,
 )
 from lampas.vision.transforms._modes import InterpolationMode
+from lampas.vision.transforms.autoaugment import (
+    AutoAugment,
+    AutoAugmentPolicy,
+    RandAugment,
+    TrivialAugmentWide,
+)
 
 __all__ = [
+    "AutoAugment",
+    "AutoAugmentPolicy",
+    "RandAugment",
+    "TrivialAugmentWide",
     "CenterCrop",
     "ColorJitter",
     "Compose",
