@@ -489,3 +489,45 @@ def test_repr_lists_groups() -> None:
     text = repr(optim.SGD([leaf(1.0)], lr=0.5))
     assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n")
     assert "    lr: 0.5\n" in text and text.endswith("\n)")
+
+
+def test_the_native_update_checks_its_arguments() -> None:
+    update = lampas._C._optim_update
+    x = leaf(1.0)
+    x.grad = lampas.ones(1)
+    with pytest.raises(TypeError, match="takes 6 arguments but got 2"):
+        update("sgd", [x])
+    with pytest.raises(TypeError, match=r"takes \(str, list, dict, tuple, bool, tuple\)"):
+        update("sgd", (x,), {}, (), False, (0.1, 0, 0, 0, 0))
+    with pytest.raises(ValueError, match="no update rule named 'newton'"):
+        update("newton", [x], {}, (), False, (0.1,))
+    with pytest.raises(
+        ValueError, match="'sgd' takes 5 options and 0 to 1 buffers, but got 1 and 2"
+    ):
+        update("sgd", [x], {}, ("a", "b"), False, (0.1,))
+    with pytest.raises(TypeError, match=r"params\[0\] is a int, not a Tensor"):
+        update("sgd", [3], {}, (), False, (0.1, 0, 0, 0, 0))
+    with pytest.raises(TypeError):
+        update("sgd", [x], {}, (), False, ("0.1", 0, 0, 0, 0))
+    with pytest.raises(TypeError, match="takes a list and a bool"):
+        lampas._C._zero_grads((x,), True)
+    assert x.item() == 1.0
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"momentum_buffer": 3},
+        {"momentum_buffer": lampas.zeros(2)},
+        {"momentum_buffer": lampas.zeros(1, dtype=lampas.float64)},
+        3,
+    ],
+)
+def test_the_native_update_leaves_what_it_cannot_take(state) -> None:
+    x, y = leaf(1.0), leaf(1.0)
+    x.grad = lampas.ones(1)
+    rest = lampas._C._optim_update(
+        "sgd", [x, y], {x: state}, ("momentum_buffer",), False, (0.1, 0, 0.9, 0, 0)
+    )
+    assert len(rest) == 1 and rest[0] is x and x.item() == 1.0
