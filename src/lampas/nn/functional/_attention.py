@@ -59,7 +59,7 @@ def scaled_dot_product_attention(
         raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
     if enable_gqa:
         times = query.size(-3) // key.size(-3)
-        key, value = key.repeat_interleave(times, -3), value.repeat_interleave(times, -3)
+        key, value = (_repeat_heads(x, times) for x in (key, value))
     factor = 1 / math.sqrt(query.size(-1)) if scale is None else scale
     if is_causal:
         shape = (query.size(-2), key.size(-2))
@@ -76,6 +76,11 @@ def scaled_dot_product_attention(
     else:
         weights = softmax(scores + attn_mask.to(scores.dtype), -1)
     return dropout(weights, dropout_p, True) @ value if dropout_p > 0 else weights @ value
+
+
+def _repeat_heads(x: Tensor, times: int) -> Tensor:
+    wide = x.unsqueeze(-3).expand(*x.shape[:-2], times, *x.shape[-2:])
+    return wide.flatten(-4, -3)
 
 
 def _none_or_dtype(input: Tensor | None) -> Any:

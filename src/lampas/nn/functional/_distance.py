@@ -62,9 +62,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {common}"
         )
-    x1, x2 = lampas.broadcast_tensors(x1.to(common), x2.to(common))
-    n1 = lampas.linalg.vector_norm(x1, 2, dim=dim, keepdim=True)
-    n2 = lampas.linalg.vector_norm(x2, 2, dim=dim, keepdim=True)
+    shape = lampas.broadcast_shapes(x1.shape, x2.shape)
+    x1, x2 = x1.to(common).expand(shape), x2.to(common).expand(shape)
+    n1, n2 = x1.norm(2, dim, keepdim=True), x2.norm(2, dim, keepdim=True)
     # The limit is no part of the function: gradients go through as if it were not there.
     u1, u2 = x1 / _at_least(n1, eps), x2 / _at_least(n2, eps)
     return (u1 * u2).sum(dim)
@@ -85,8 +85,7 @@ def pairwise_distance(
     Shape:
         ``(N, D)`` or ``(D)`` each, to ``(N)`` or ``()``.
     """
-    difference = x1 - x2 + eps
-    return lampas.linalg.vector_norm(difference, p, dim=-1, keepdim=keepdim)
+    return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
@@ -105,9 +104,10 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
         raise RuntimeError("pdist only supports floating-point dtypes")
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
-    rows, cols = lampas.triu_indices(input.size(0), input.size(0), 1)
+    n = input.size(0)
+    rows, cols = lampas.ones((n, n), dtype=lampas.bool).triu(1).nonzero().unbind(1)
     difference = input.index_select(0, rows) - input.index_select(0, cols)
-    return lampas.linalg.vector_norm(difference, p, dim=1)
+    return difference.norm(p, 1)
 
 
 def cosine_embedding_loss(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import lampas
 from lampas._C import embedding
 from lampas._tensor import Tensor
@@ -72,10 +74,14 @@ def embedding_bag(
     Raises:
         ValueError: for an unknown mode or offsets that do not fit.
     """
-    if weight.dtype in (lampas.int32, lampas.int64) and input.dtype.is_floating_point:
-        raise TypeError(
-            "Argument order of nn.functional.embedding_bag is embedding_bag(input, weight, …)"
+    if weight.dtype == lampas.int64 and input.dtype.is_floating_point:
+        warnings.warn(
+            "Argument order of nn.functional.embedding_bag was changed. Usage "
+            "`embedding_bag(weight, input, ...)` is deprecated, and should now be "
+            "`embedding_bag(input, weight, ...)`.",
+            stacklevel=2,
         )
+        input, weight = weight, input
     if per_sample_weights is not None and per_sample_weights.shape != input.shape:
         raise ValueError(
             "embedding_bag: If per_sample_weights is not None, then it must have the same shape "
@@ -119,10 +125,10 @@ def embedding_bag(
     if padding_idx is not None:
         counted = input != padding_idx % weight.size(0)
     # The bag of each index; trailing indices beyond the last bag count nothing.
-    bag = lampas.repeat_interleave(
-        lampas.arange(begin.numel(), device=input.device), (end - begin).clamp(min=0)
-    )
-    rows, counted = rows[: bag.numel()], counted[: bag.numel()]
+    position = lampas.arange(input.numel(), device=input.device)
+    used = position < end[-1] if end.numel() else position < 0
+    position, rows, counted = position[used], rows[used], counted[used]
+    bag = (position.unsqueeze(1) >= begin).sum(1) - 1
     return _reduce(rows, bag, counted, begin.numel(), mode)
 
 

@@ -60,8 +60,12 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
     axes = [_axis(n, bool(align_corners), theta) for n in size[2:]]
-    mesh = lampas.meshgrid(*axes, indexing="ij")
-    base = lampas.stack([*reversed(mesh), lampas.ones_like(mesh[0])], -1)
+    # Coordinate d varies along dimension d; x, the last one, stands first.
+    spread = [
+        axis.reshape([-1 if e == d else 1 for e in range(dims)]).expand(tuple(size[2:]))
+        for d, axis in enumerate(axes)
+    ]
+    base = lampas.stack([*reversed(spread), lampas.ones_like(spread[0])], -1)
     grid = base.reshape(1, -1, dims + 1) @ theta.transpose(1, 2)
     return grid.reshape(theta.size(0), *size[2:], dims)
 
@@ -112,6 +116,9 @@ def grid_sample(
         align_corners = False
     dims = input.dim() - 2
     _check(input, grid, mode, dims)
+    if input.dtype in (lampas.float16, lampas.bfloat16):
+        wide = (input.to(lampas.float32), grid.to(lampas.float32))
+        return grid_sample(*wide, mode, padding_mode, align_corners).to(input.dtype)
     sizes = list(reversed(input.shape[2:]))  # x first, as in the grid
     where = [
         ((grid[..., i] + 1) * (n - 1) / 2 if align_corners else ((grid[..., i] + 1) * n - 1) / 2)
@@ -122,7 +129,8 @@ def grid_sample(
         return _bicubic(input, where, sizes, fix)
     where = [fix.position(p, n) for p, n in zip(where, sizes, strict=False)]
     if mode == "nearest":
-        return _gather(input, [p.detach().round() for p in where], sizes)
+        values = _gather(input, [p.detach().round() for p in where], sizes)
+        return values + sum(_no_slope(p) for p in where).unsqueeze(1)
     return _bilinear(input, where, sizes)
 
 
@@ -154,6 +162,11 @@ def _check(input: Tensor, grid: Tensor, mode: str, dims: int) -> None:
             "grid_sampler(): expected input and grid to have same dtype, but input has "
             f"{input.dtype} and grid has {grid.dtype}"
         )
+
+
+def _no_slope(p: Tensor) -> Tensor:
+    """Zero, with a gradient of zero: a nearest pixel does not follow the position."""
+    return lampas.where(p.isfinite(), p, lampas.zeros_like(p)) * 0
 
 
 class _Outside:

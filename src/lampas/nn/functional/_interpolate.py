@@ -177,9 +177,11 @@ def _filtered(
         elif old != new or scale != 1.0:
             taps = _cubic_taps if mode == "bicubic" else _linear_taps
             x = _by_taps(x, d + 2, taps(old, new, scale, align_corners, x.dtype))
+        if integral:  # each pass rounds
+            x = (x + 0.5).floor().clamp(0, 255)
     x = x.clone() if x is input else x
     if integral:
-        return (x + 0.5).floor().clamp(0, 255).to(lampas.uint8)
+        return x.to(lampas.uint8)
     return x.to(input.dtype) if narrow else x
 
 

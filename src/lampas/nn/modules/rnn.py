@@ -157,11 +157,14 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raises where the input's dtype or sizes do not fit."""
         dtype = getattr(self, self._flat_weights_names[0]).dtype
-        if input.dtype != dtype and not lampas.is_autocast_enabled():
-            raise ValueError(
-                f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
-                f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"
-            )
+        if input.dtype != dtype:
+            from lampas.amp._state import is_autocast_enabled
+
+            if not is_autocast_enabled():
+                raise ValueError(
+                    f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
+                    f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"
+                )
         dims = 3 if batch_sizes is None else 2
         if input.dim() != dims:
             raise RuntimeError(f"input must have {dims} dimensions, got {input.dim()}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-import lampas
 from lampas._tensor import Tensor
 
 from ..parameter import Parameter, is_lazy
@@ -19,7 +18,7 @@ def norm_except_dim(v: Tensor, dim: int) -> Tensor:
     if dim == -1:
         return v.norm()
     others = tuple(d for d in range(v.dim()) if d != dim)
-    return lampas.linalg.vector_norm(v, 2, dim=others, keepdim=True) if others else v.abs()
+    return v.norm(2, others, keepdim=True) if others else v.abs()
 
 
 class WeightNorm:

@@ -47,8 +47,7 @@ def get_total_norm(
     norm_type = float(norm_type)
     if not tensors:
         return lampas.tensor(0.0)
-    norm = lampas.linalg.vector_norm
-    total = norm(lampas.stack([norm(t, norm_type) for t in tensors]), norm_type)
+    total = lampas.stack([t.norm(norm_type) for t in tensors]).norm(norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite "
