@@ -20,7 +20,7 @@ The five steps, on random data:
 from __future__ import annotations
 
 import importlib as _importlib
-from typing import Any
+from typing import Any as _Any
 
 from lampas import _C
 from lampas._C import *  # noqa: F403
@@ -37,21 +37,21 @@ from lampas import autograd, nn, optim
 from lampas._version import __version__
 from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
-# Subpackages that most programs never touch are imported when first used.
-_LAZY = frozenset(
-    "alias amp audio backends cli compiler cuda distributed distributions export fft fx func futures hub jit "
-    "library linalg masked monitor mps multiprocessing nested onnx overrides package profiler "
-    "quantization random return_types signal sparse special storage testing text types utils "
-    "version vision xpu mtia accelerator cpu".split()
-)
 # Functions that bring a module of their own along.
-_LAZY_FUNCTIONS = {"load": "serialization", "save": "serialization", "compile": "compiler", "vmap": "func", "autocast": "amp", "set_printoptions": "_tensor_str"}
+_LAZY_FUNCTIONS = {"autocast": "amp", "set_printoptions": "_tensor_str"}
 
 
-def __getattr__(name: str) -> Any:
+def _submodules() -> set[str]:
+    import pkgutil
+
+    return {m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
+
+
+def __getattr__(name: str) -> _Any:
     if name in _LAZY_FUNCTIONS:
         return getattr(_importlib.import_module(f"lampas.{_LAZY_FUNCTIONS[name]}"), name)
-    if name in _LAZY:
+    # Subpackages that most programs never touch are imported when first used.
+    if not name.startswith("_"):
         try:
             return _importlib.import_module(f"lampas.{name}")
         except ModuleNotFoundError as e:
@@ -59,8 +59,8 @@ def __getattr__(name: str) -> Any:
                 raise
     from lampas._suggest import missing_name
 
-    raise missing_name("lampas", name, globals(), _LAZY)
+    raise missing_name("lampas", name, globals(), _submodules(), _LAZY_FUNCTIONS)
 
 
 def __dir__() -> list[str]:
-    return sorted(set(globals()) | _LAZY)
+    return sorted({*globals(), *_submodules(), *_LAZY_FUNCTIONS})
