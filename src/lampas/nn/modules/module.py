@@ -70,7 +70,7 @@ def _forward_unimplemented(self: Any, *input: Any) -> None:
     )
 
 
-class Module(Traversal, Conversion, StateDict, _C.ModuleBase):
+class Module(_C.ModuleBase, Traversal, Conversion, StateDict):
     """The base class of models and layers.
 
     A subclass calls ``super().__init__()``, assigns its layers and parameters as attributes,
