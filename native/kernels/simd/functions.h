@@ -2,24 +2,27 @@
 #pragma once
 #include <numeric>
 
-#include "kernels/simd/math.h"
+#include "kernels/simd/complex.h"
+#include "kernels/simd/error_function.h"
 #include "kernels/simd/special.h"
+#include "kernels/simd/trigonometry.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
 template <class T>
 using real_of = typename std::conditional_t<is_cplx<T>, T, std::complex<T>>::value_type;
 
-// ---- arithmetic -----------------------------------------------------------------------------------
+// ---- arithmetic
+// -----------------------------------------------------------------------------------
 template <class T>
-T conjugate(T a) {
+LAMPAS_INLINE T conjugate(T a) {
   if constexpr (is_cplx<T>)
     return std::conj(a);
   else
     return a;
 }
 template <class T>
-T absolute(T a) {
+LAMPAS_INLINE T absolute(T a) {
   if constexpr (is_cplx<T>)
     return T(std::abs(a));
   else if constexpr (std::is_unsigned_v<T>)
@@ -27,10 +30,10 @@ T absolute(T a) {
   else if constexpr (std::is_integral_v<T>)
     return a < 0 ? static_cast<T>(-a) : a;
   else
-    return std::fabs(a);
+    return magnitude(a);
 }
 template <class T>
-T sign(T a) {
+LAMPAS_INLINE T sign(T a) {
   if constexpr (is_cplx<T>) {
     auto m = std::abs(a);
     return m == 0 ? T(0) : a / m;
@@ -41,49 +44,74 @@ T sign(T a) {
   }
 }
 template <class T>
-T larger(T a, T b) {
+LAMPAS_INLINE T larger(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a != a ? a : (a > b ? a : b);
   return a > b ? a : b;
 }
 template <class T>
-T smaller(T a, T b) {
+LAMPAS_INLINE T smaller(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a != a ? a : (a < b ? a : b);
   return a < b ? a : b;
 }
 template <class T>
-T larger_number(T a, T b) {
+LAMPAS_INLINE T larger_number(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a != a ? b : (b != b || a >= b ? a : b);
   return a > b ? a : b;
 }
 template <class T>
-T smaller_number(T a, T b) {
+LAMPAS_INLINE T smaller_number(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a != a ? b : (b != b || a <= b ? a : b);
   return a < b ? a : b;
 }
 
+// fmod of floats in double, exact while the quotient has less than 29 bits; libm's beyond.
+LAMPAS_INLINE bool mod_in_bounds(float a, float b) {
+  return (magnitude(a) < 0x1p28f * magnitude(b)) & (magnitude(b) < kInf<float>);
+}
+LAMPAS_INLINE float mod_bounded(float a, float b) {
+  double x = magnitude(a), y = magnitude(b);
+  double r = x - __builtin_trunc(x / y) * y;
+  r = r < 0 ? r + y : r;
+  r = r >= y ? r - y : r;
+  return signed_as(static_cast<float>(r), a);
+}
+// From m, the remainder with the sign of a.
+template <class T>
+LAMPAS_INLINE T floor_mod_from(T m, T b) {
+  return (m != T(0)) & ((m < T(0)) != (b < T(0))) ? m + b : m;
+}
+// Python's algorithm: floor(a / b) also where a / b rounds up to an integer.
+template <class T>
+LAMPAS_INLINE T floor_div_from(T m, T a, T b) {
+  T d = (a - m) / b;
+  d = (m != T(0)) & ((m < T(0)) != (b < T(0))) ? d - T(1) : d;
+  T f = __builtin_floor(d);
+  f = d - f > T(0.5) ? f + T(1) : f;
+  f = d == T(0) ? std::copysign(T(0), a / b) : f;
+  return b == T(0) ? a / b : f;
+}
 // Division of integers by zero is reported by the operator; here it must only not trap.
 template <class T>
-T floor_mod(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    T m = std::fmod(a, b);
-    return m != T(0) && ((m < T(0)) != (b < T(0))) ? m + b : m;
-  } else {
-    if (b == T(0) || (std::is_signed_v<T> && b == T(-1))) return T(0);
-    T m = static_cast<T>(a % b);
-    return m != T(0) && ((m < T(0)) != (b < T(0))) ? static_cast<T>(m + b) : m;
-  }
+LAMPAS_INLINE T trunc_mod(T a, T b) {
+  if constexpr (std::is_same_v<T, float>)
+    return mod_in_bounds(a, b) ? mod_bounded(a, b) : std::fmod(a, b);
+  else if constexpr (std::is_floating_point_v<T>)
+    return std::fmod(a, b);
+  else
+    return b == T(0) || (std::is_signed_v<T> && b == T(-1)) ? T(0) : static_cast<T>(a % b);
 }
 template <class T>
-T floor_div(T a, T b) {
+LAMPAS_INLINE T floor_mod(T a, T b) {
+  T m = trunc_mod(a, b);
+  if constexpr (std::is_floating_point_v<T>)
+    return floor_mod_from(m, b);
+  else
+    return m != T(0) && ((m < T(0)) != (b < T(0))) ? static_cast<T>(m + b) : m;
+}
+template <class T>
+LAMPAS_INLINE T floor_div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) {
-    // Python's algorithm: from the remainder, so that floor(a / b) is right where a / b rounds up.
-    if (b == T(0)) return a / b;
-    T m = std::fmod(a, b);
-    T d = (a - m) / b;
-    if (m != T(0) && ((b < T(0)) != (m < T(0)))) d -= T(1);
-    if (d == T(0)) return std::copysign(T(0), a / b);
-    T f = std::floor(d);
-    return d - f > T(0.5) ? f + T(1) : f;
+    return floor_div_from(trunc_mod(a, b), a, b);
   } else {
     if (b == T(0)) return T(0);
     if constexpr (std::is_signed_v<T>)
@@ -93,7 +121,7 @@ T floor_div(T a, T b) {
   }
 }
 template <class T>
-T trunc_div(T a, T b) {
+LAMPAS_INLINE T trunc_div(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return std::trunc(a / b);
   if (b == T(0)) return T(0);
   if constexpr (std::is_signed_v<T>)
@@ -101,20 +129,13 @@ T trunc_div(T a, T b) {
   return static_cast<T>(a / b);
 }
 template <class T>
-T trunc_mod(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
-    return std::fmod(a, b);
-  else
-    return b == T(0) || (std::is_signed_v<T> && b == T(-1)) ? T(0) : static_cast<T>(a % b);
-}
-template <class T>
-T power(T a, T b) {
+LAMPAS_INLINE T power(T a, T b) {
   if constexpr (is_cplx<T>) {
     if (b == T(0)) return T(1);
     if (a == T(0)) return b.real() > 0 ? T(0) : std::pow(a, b);
     return std::pow(a, b);
   } else if constexpr (std::is_floating_point_v<T>) {
-    return std::pow(a, b);
+    return pow_(a, b);
   } else {
     if (b < T(0)) return a == T(1) ? T(1) : a == T(-1) ? static_cast<T>(b % 2 ? -1 : 1) : T(0);
     T r = 1;
@@ -124,60 +145,77 @@ T power(T a, T b) {
   }
 }
 template <class T>
-T common_divisor(T a, T b) { return static_cast<T>(std::gcd(a, b)); }
+LAMPAS_INLINE T common_divisor(T a, T b) {
+  return static_cast<T>(std::gcd(a, b));
+}
 template <class T>
-T common_multiple(T a, T b) {
+LAMPAS_INLINE T common_multiple(T a, T b) {
   T g = common_divisor(a, b);
   if (g == T(0)) return T(0);
   return absolute(static_cast<T>(a / g * b));
 }
 template <class T>
-T with_sign(T a, T b) { return std::copysign(a, b); }
-template <class T>
-T next_after(T a, T b) { return std::nextafter(a, b); }
-template <class T>
-T hypotenuse(T a, T b) { return std::hypot(a, b); }
-template <class T>
-T arctan2(T a, T b) { return std::atan2(a, b); }
-template <class T>
-T log_add_exp(T a, T b) {
-  if (std::isinf(a) && a == b) return a;
-  T m = a > b ? a : b;
-  return m + log1p_(exp_(-std::fabs(a - b)));
+LAMPAS_INLINE T with_sign(T a, T b) {
+  return std::copysign(a, b);
 }
 template <class T>
-T log_add_exp2(T a, T b) {
-  if (std::isinf(a) && a == b) return a;
-  T m = a > b ? a : b;
-  return m + log1p_(exp2_(-std::fabs(a - b))) * T(1.4426950408889634);
+LAMPAS_INLINE T next_after(T a, T b) {
+  return std::nextafter(a, b);
 }
 template <class T>
-T x_log_y(T a, T b) { return b != b ? b : a == T(0) ? T(0) : a * log_(b); }
+LAMPAS_INLINE T hypotenuse(T a, T b) {
+  return hypot_(a, b);
+}
 template <class T>
-T x_log1p_y(T a, T b) { return b != b ? b : a == T(0) ? T(0) : a * log1p_(b); }
+LAMPAS_INLINE T arctan2(T a, T b) {
+  return atan2_(a, b);
+}
 template <class T>
-T step(T a, T b) {
+LAMPAS_INLINE T log_add_exp(T a, T b) {
+  T m = a > b ? a : b, y = m + log1p_(exp_(-magnitude(a - b)));
+  return (magnitude(a) == kInf<T>)&(a == b) ? a : y;
+}
+template <class T>
+LAMPAS_INLINE T log_add_exp2(T a, T b) {
+  T m = a > b ? a : b, y = m + log1p_(exp2_(-magnitude(a - b))) * T(1.4426950408889634);
+  return (magnitude(a) == kInf<T>)&(a == b) ? a : y;
+}
+template <class T>
+LAMPAS_INLINE T x_log_y(T a, T b) {
+  T y = a == T(0) ? T(0) : a * log_(b);
+  return b != b ? b : y;
+}
+template <class T>
+LAMPAS_INLINE T x_log1p_y(T a, T b) {
+  T y = a == T(0) ? T(0) : a * log1p_(b);
+  return b != b ? b : y;
+}
+template <class T>
+LAMPAS_INLINE T step(T a, T b) {
   if constexpr (std::is_floating_point_v<T>)
     if (a != a) return a;
   return a == T(0) ? b : static_cast<T>(a > T(0));
 }
 template <class T>
-T lerp_(T a, T b, T w) {
+LAMPAS_INLINE T lerp_(T a, T b, T w) {
   // From the nearer end, so that w = 1 gives exactly b.
   bool near;
   if constexpr (is_cplx<T>)
     near = std::abs(w) < real_of<T>(0.5);
   else
-    near = std::fabs(w) < T(0.5);
+    near = magnitude(w) < T(0.5);
   return near ? a + w * (b - a) : b - (b - a) * (T(1) - w);
 }
 
-// ---- rounding, tests, bits --------------------------------------------------------------------------
-#define LAMPAS_ROUND(name, fn)                                   \
-  template <class T>                                             \
-  T name(T a) {                                                  \
-    if constexpr (std::is_integral_v<T>) return a;               \
-    else return fn(a);                                           \
+// ---- rounding, tests, bits
+// --------------------------------------------------------------------------
+#define LAMPAS_ROUND(name, fn)           \
+  template <class T>                     \
+  T name(T a) {                          \
+    if constexpr (std::is_integral_v<T>) \
+      return a;                          \
+    else                                 \
+      return fn(a);                      \
   }
 LAMPAS_ROUND(floor_, std::floor)
 LAMPAS_ROUND(ceil_, std::ceil)
@@ -186,100 +224,148 @@ LAMPAS_ROUND(round_, std::nearbyint)
 #undef LAMPAS_ROUND
 
 template <class T>
-bool is_nan(T a) { return a != a; }
+LAMPAS_INLINE bool is_nan(T a) {
+  return a != a;
+}
 template <class T>
-bool is_inf(T a) {
+LAMPAS_INLINE bool is_inf(T a) {
   if constexpr (is_cplx<T>)
     return std::isinf(a.real()) || std::isinf(a.imag());
   else if constexpr (std::is_floating_point_v<T>)
-    return std::fabs(a) == std::numeric_limits<T>::infinity();
+    return magnitude(a) == std::numeric_limits<T>::infinity();
   else
     return false;
 }
 template <class T>
-bool is_finite(T a) { return !is_nan(a) && !is_inf(a); }
+LAMPAS_INLINE bool is_finite(T a) {
+  return !is_nan(a) && !is_inf(a);
+}
 template <class T>
-bool sign_bit(T a) {
+LAMPAS_INLINE bool sign_bit(T a) {
   if constexpr (std::is_floating_point_v<T>)
     return std::signbit(a);
   else
     return a < T(0);
 }
 template <class T>
-T replace_nan(T a, T nan, T high, T low) {
+LAMPAS_INLINE T replace_nan(T a, T nan, T high, T low) {
   if constexpr (std::is_floating_point_v<T>)
     return a != a ? nan : is_inf(a) ? (a > T(0) ? high : low) : a;
   else
     return a;
 }
 template <class T>
-T flip_bits(T a) {
+LAMPAS_INLINE T flip_bits(T a) {
   if constexpr (std::is_same_v<T, bool>)
     return !a;
   else
     return static_cast<T>(~a);
 }
 template <class T>
-T shift_left(T a, T b) {
-  return b < T(0) || b >= T(sizeof(T) * 8) ? T(0) : static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) << b);
+LAMPAS_INLINE T shift_left(T a, T b) {
+  return b < T(0) || b >= T(sizeof(T) * 8)
+             ? T(0)
+             : static_cast<T>(static_cast<std::make_unsigned_t<T>>(a) << b);
 }
 template <class T>
-T shift_right(T a, T b) {
+LAMPAS_INLINE T shift_right(T a, T b) {
   constexpr T top = T(sizeof(T) * 8 - 1);
   return b < T(0) || b > top ? static_cast<T>(a >> top) : static_cast<T>(a >> b);
 }
 
-// ---- activations ------------------------------------------------------------------------------------
+// ---- activations
+// ------------------------------------------------------------------------------------
 template <class T>
 constexpr T kSqrtHalf = T(0.70710678118654752440);
 template <class T>
 constexpr T kInvSqrt2Pi = T(0.39894228040143267794);
+// The normal distribution's Phi(a) and exp(-a^2 / 2). For floats by Mills' ratio
+// Phi(-t) / exp(-t^2 / 2), a polynomial in 1 / (1 + 0.26 t): both tails keep their digits.
 template <class T>
-T gelu_(T a) { return a * T(0.5) * (T(1) + erf_(a * kSqrtHalf<T>)); }
+struct Normal {
+  T cdf, bell;
+};
+LAMPAS_INLINE Normal<float> normal(float a) {
+  float t = magnitude(a), bell = exp_normal(limit(-0.5f * t * t, -87.f, 0.f));
+  float u = 1.f / fma_(t, 0.26f, 1.f);
+  float tail = bell * u *
+               poly(u, 0.103759058f, 0.103015304f, 0.103052557f, 0.0508887731f, 0.161404744f,
+                    -0.151809603f, 0.252423346f, -0.153368205f, 0.0306340195f);
+  return {a > 0.f ? 1.f - tail : tail, bell};
+}
+LAMPAS_INLINE Normal<double> normal(double a) {
+  return {0.5 * erfc_(-kSqrtHalf<double> * a), exp_(-0.5 * a * a)};
+}
 template <class T>
-T gelu_derivative_(T a) { return T(0.5) * (T(1) + erf_(a * kSqrtHalf<T>)) + a * kInvSqrt2Pi<T> * exp_(a * a * T(-0.5)); }
+LAMPAS_INLINE T gelu_(T a) {
+  T y = a * normal(a).cdf;
+  return a == -kInf<T> ? T(0) : y;
+}
 template <class T>
-T gelu_second_(T a) { return kInvSqrt2Pi<T> * exp_(a * a * T(-0.5)) * (T(2) - a * a); }
+LAMPAS_INLINE T gelu_derivative_(T a) {
+  Normal<T> n = normal(a);
+  return n.cdf + limit(a, T(-40), T(40)) * kInvSqrt2Pi<T> * n.bell;
+}
 template <class T>
-T gelu_third_(T a) { return kInvSqrt2Pi<T> * exp_(a * a * T(-0.5)) * a * (a * a - T(4)); }
+LAMPAS_INLINE T gelu_second_(T a) {
+  return kInvSqrt2Pi<T> * exp_(a * a * T(-0.5)) * (T(2) - a * a);
+}
+template <class T>
+LAMPAS_INLINE T gelu_third_(T a) {
+  return kInvSqrt2Pi<T> * exp_(a * a * T(-0.5)) * a * (a * a - T(4));
+}
 template <class T>
 constexpr T kSqrt2OverPi = T(0.79788456080286535588);
 template <class T>
-T gelu_tanh_(T a) { return T(0.5) * a * (T(1) + tanh_(kSqrt2OverPi<T> * (a + T(0.044715) * a * a * a))); }
-template <class T>
-T gelu_tanh_derivative_(T a) {
-  T t = tanh_(kSqrt2OverPi<T> * (a + T(0.044715) * a * a * a));
-  return T(0.5) * (T(1) + t) + T(0.5) * a * (T(1) - t * t) * kSqrt2OverPi<T> * (T(1) + T(3 * 0.044715) * a * a);
+LAMPAS_INLINE T gelu_tanh_(T a) {
+  return T(0.5) * a * (T(1) + tanh_(kSqrt2OverPi<T> * (a + T(0.044715) * a * a * a)));
 }
 template <class T>
-T silu_derivative_(T a) {
+LAMPAS_INLINE T gelu_tanh_derivative_(T a) {
+  T t = tanh_(kSqrt2OverPi<T> * (a + T(0.044715) * a * a * a));
+  return T(0.5) * (T(1) + t) +
+         T(0.5) * a * (T(1) - t * t) * kSqrt2OverPi<T> * (T(1) + T(3 * 0.044715) * a * a);
+}
+template <class T>
+LAMPAS_INLINE T silu_derivative_(T a) {
   T s = sigmoid_(a);
   return s * (T(1) + a * (T(1) - s));
 }
 template <class T>
-T softplus_(T a, T beta, T limit) { return a * beta > limit ? a : log1p_(exp_(a * beta)) / beta; }
+LAMPAS_INLINE T softplus_(T a, T beta, T limit) {
+  return a * beta > limit ? a : log1p_(exp_(a * beta)) / beta;
+}
+// tanh(log(1 + e)) is n / (n + 2) with n = e (e + 2), e = exp(a); 1 above 20.
 template <class T>
-T mish_(T a) { return a * tanh_(a > T(20) ? a : log1p_(exp_(a))); }
-template <class T>
-T mish_derivative_(T a) {
-  T t = tanh_(a > T(20) ? a : log1p_(exp_(a)));
-  return t + a * sigmoid_(a) * (T(1) - t * t);
+LAMPAS_INLINE T mish_(T a) {
+  T e = exp_(a > T(20) ? T(20) : a), n = e * (e + T(2));
+  return a * (n / (n + T(2)));
 }
 template <class T>
-T log_sigmoid_(T a) { return (a < T(0) ? a : T(0)) - log1p_(exp_(-std::fabs(a))); }
-
-// ---- losses -----------------------------------------------------------------------------------------
+LAMPAS_INLINE T mish_derivative_(T a) {
+  T e = exp_(a > T(20) ? T(20) : a), n = e * (e + T(2)), t = n / (n + T(2));
+  return t + a * (e / (T(1) + e)) * (T(1) - t * t);
+}
 template <class T>
-T smooth_l1_(T d, T beta) {
-  T m = std::fabs(d);
+LAMPAS_INLINE T log_sigmoid_(T a) {
+  return (a < T(0) ? a : T(0)) - log1p_(exp_(-magnitude(a)));
+}
+
+// ---- losses
+// -----------------------------------------------------------------------------------------
+template <class T>
+LAMPAS_INLINE T smooth_l1_(T d, T beta) {
+  T m = magnitude(d);
   return m < beta ? T(0.5) * m * m / beta : m - T(0.5) * beta;
 }
 template <class T>
-T huber_(T d, T delta) {
-  T m = std::fabs(d);
+LAMPAS_INLINE T huber_(T d, T delta) {
+  T m = magnitude(d);
   return m <= delta ? T(0.5) * m * m : delta * (m - T(0.5) * delta);
 }
 template <class T>
-T bce_(T a, T b) { return (b - T(1)) * larger(log1p_(-a), T(-100)) - b * larger(log_(a), T(-100)); }
+LAMPAS_INLINE T bce_(T a, T b) {
+  return (b - T(1)) * larger(log1p_(-a), T(-100)) - b * larger(log_(a), T(-100));
+}
 
 }  // namespace lampas::kernels::LAMPAS_ISA

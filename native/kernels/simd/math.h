@@ -1,5 +1,7 @@
-// Elementary functions of one element. The float versions are branch-free, so that the compiler
-// turns loops over them into vector code for the instruction set at hand; the others use libm.
+// Elementary functions of one element, free of branches and calls, so that the compiler turns a
+// loop over them into vectors of whatever width the instruction set has. A value comes out the same
+// bits wherever in a chunk it stands. Polynomials are minimax fits (Remez) with coefficients
+// rounded one by one; the stated errors are the largest found by test_simd.
 #pragma once
 #include <bit>
 #include <cmath>
@@ -12,228 +14,326 @@
 
 namespace lampas::kernels::LAMPAS_ISA {
 
+#define LAMPAS_INLINE [[gnu::always_inline]] inline
+
 template <class T>
 inline constexpr bool is_cplx = std::is_same_v<T, c64> || std::is_same_v<T, c128>;
+template <class T>
+inline constexpr T kInf = std::numeric_limits<T>::infinity();
+template <class T>
+inline constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
 
-inline float bits_to_float(int32_t i) { return std::bit_cast<float>(i); }
-inline int32_t float_to_bits(float f) { return std::bit_cast<int32_t>(f); }
-inline float fma_(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+// ---- bits
+// -----------------------------------------------------------------------------------------
+template <class T>
+struct Format;
+template <>
+struct Format<float> {
+  using Int = int32_t;
+  using Bits = uint32_t;
+  static constexpr int kMantissa = 23;
+  static constexpr float kMagic =
+      0x1.8p23f;  // adding it rounds to an integer, kept in the low bits
+};
+template <>
+struct Format<double> {
+  using Int = int64_t;
+  using Bits = uint64_t;
+  static constexpr int kMantissa = 52;
+  static constexpr double kMagic = 0x1.8p52;
+};
+template <class T>
+using BitsOf = typename Format<T>::Bits;
 
-// Nearest integer of |x| < 2^22 as a float.
-inline float nearest(float x) { return (x + 12582912.f) - 12582912.f; }
+template <class T>
+LAMPAS_INLINE BitsOf<T> bits(T x) {
+  return std::bit_cast<BitsOf<T>>(x);
+}
+LAMPAS_INLINE float from_bits(uint32_t b) { return std::bit_cast<float>(b); }
+LAMPAS_INLINE double from_bits(uint64_t b) { return std::bit_cast<double>(b); }
 
-// 2^n * x in two steps, so that results below the normal range and the last octave come out right.
-inline float scale2(float x, float n) {
-  auto whole = static_cast<int32_t>(n);
-  int32_t half = whole >> 1, rest = whole - half;
-  return x * bits_to_float((half + 127) << 23) * bits_to_float((rest + 127) << 23);
+template <class T>
+inline constexpr BitsOf<T> kSign = BitsOf<T>(1) << (sizeof(T) * 8 - 1);
+template <class T>
+LAMPAS_INLINE T magnitude(T x) {
+  return from_bits(bits(x) & ~kSign<T>);
+}
+// y, not negative, with the sign of x.
+template <class T>
+LAMPAS_INLINE T signed_as(T y, T x) {
+  return from_bits(bits(y) | (bits(x) & kSign<T>));
 }
 
-// Cody-Waite reduction and a degree-6 polynomial; within 1 ulp.
-inline float exp_(float x) {
-  x = x > 89.f ? 89.f : x;
-  x = x < -104.f ? -104.f : x;
-  float n = nearest(x * 1.44269504f);
-  float r = fma_(n, -0.693359375f, x);
-  r = fma_(n, 2.12194440e-4f, r);
-  float p = 1.9875691500e-4f;
-  p = fma_(p, r, 1.3981999507e-3f);
-  p = fma_(p, r, 8.3334519073e-3f);
-  p = fma_(p, r, 4.1665795894e-2f);
-  p = fma_(p, r, 1.6666665459e-1f);
-  p = fma_(p, r, 5.0000001201e-1f);
-  p = fma_(p, r * r, r) + 1.f;
-  return scale2(p, n);
+template <class T>
+LAMPAS_INLINE T fma_(T a, T b, T c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+  if constexpr (std::is_same_v<T, float>)
+    return __builtin_fmaf(a, b, c);
+  else
+    return __builtin_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
 }
 
-// Cephes' logf; within 1 ulp, denormals included.
-inline float log_(float x) {
-  float scaled = x < 1.17549435e-38f ? x * 8388608.f : x;
-  float shift = x < 1.17549435e-38f ? -23.f : 0.f;
-  int32_t i = float_to_bits(scaled);
-  int32_t e = ((i - 0x3f3504f3) >> 23);  // sqrt(1/2) splits the octave
-  float m = bits_to_float(i - (e << 23)) - 1.f;
-  float z = m * m;
-  float p = 7.0376836292e-2f;
-  p = fma_(p, m, -1.1514610310e-1f);
-  p = fma_(p, m, 1.1676998740e-1f);
-  p = fma_(p, m, -1.2420140846e-1f);
-  p = fma_(p, m, 1.4249322787e-1f);
-  p = fma_(p, m, -1.6668057665e-1f);
-  p = fma_(p, m, 2.0000714765e-1f);
-  p = fma_(p, m, -2.4999993993e-1f);
-  p = fma_(p, m, 3.3333331174e-1f);
-  float ef = static_cast<float>(e) + shift;
-  float y = m * z * p;
-  y = fma_(ef, -2.12194440e-4f, y);
+// c0 + c1 x + c2 x^2 + ...
+template <class T, class... C>
+LAMPAS_INLINE T poly(T x, T c, C... rest) {
+  if constexpr (sizeof...(rest) == 0)
+    return c;
+  else
+    return fma_(poly(x, rest...), x, c);
+}
+
+// x = k ln 2 + r with |r| <= ln 2 / 2. `shifted` holds k in its low bits.
+template <class T>
+struct Reduced {
+  T shifted, k, r;
+};
+template <class T>
+LAMPAS_INLINE Reduced<T> reduce_ln2(T x) {
+  constexpr T magic = Format<T>::kMagic;
+  T shifted = fma_(x, T(1.4426950408889634), magic), k = shifted - magic;
+  // ln 2 in two parts; the first has so few bits that its products with k are exact.
+  constexpr bool single = std::is_same_v<T, float>;
+  T r = fma_(k, single ? T(-0.693359375) : T(-6.93147180369123816490e-01), x);
+  r = fma_(k, single ? T(2.12194440054690583e-4) : T(-1.90821492927058770002e-10), r);
+  return {shifted, k, r};
+}
+// 2^k from a number that holds k in its low bits; k within the normal exponents.
+template <class T>
+LAMPAS_INLINE T power_of_two(T shifted) {
+  constexpr int m = Format<T>::kMantissa;
+  return from_bits(static_cast<BitsOf<T>>((bits(shifted) << m) + bits(T(1))));
+}
+// x * 2^k in two steps, so that results below the normal numbers and in the last octave come out.
+template <class T>
+LAMPAS_INLINE T scale_by(T x, T k) {
+  constexpr T magic = Format<T>::kMagic;
+  T half = fma_(k, T(0.5), magic);
+  T rest = (k - (half - magic)) + magic;
+  return x * power_of_two(half) * power_of_two(rest);
+}
+// exp(r) - 1 for |r| <= ln 2 / 2.
+LAMPAS_INLINE float expm1_reduced(float r) {
+  float p = poly(r, 0.5f, 0.166665092f, 0.0416664481f, 0.00836993195f, 0.00139366009f);
+  return fma_(p, r * r, r);
+}
+LAMPAS_INLINE double expm1_reduced(double r) {
+  double p =
+      poly(r, 0.50000000000000144, 0.16666666666666702, 0.041666666666503711, 0.0083333333333051266,
+           0.0013888888950404556, 0.00019841269921901285, 2.480148616249981e-05,
+           2.7557212253513615e-06, 2.763271086198841e-07, 2.5119144972953065e-08);
+  return fma_(p, r * r, r);
+}
+
+// ---- exponentials
+// ----------------------------------------------------------------------------------- Beyond these,
+// exp is 0 or infinite.
+template <class T>
+inline constexpr T kExpLow = std::is_same_v<T, float> ? T(-104) : T(-746);
+template <class T>
+inline constexpr T kExpHigh = std::is_same_v<T, float> ? T(89) : T(710);
+template <class T>
+LAMPAS_INLINE T limit(T x, T low, T high) {
+  x = x > high ? high : x;
+  return x < low ? low : x;
+}
+
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T exp_(T x) {
+  Reduced<T> d = reduce_ln2(limit(x, kExpLow<T>, kExpHigh<T>));
+  return scale_by(expm1_reduced(d.r) + T(1), d.k);
+}
+// exp where the result is known to be a normal number.
+template <class T>
+LAMPAS_INLINE T exp_normal(T x) {
+  Reduced<T> d = reduce_ln2(x);
+  T s = power_of_two(d.shifted);
+  return fma_(expm1_reduced(d.r), s, s);
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T exp2_(T x) {
+  constexpr bool single = std::is_same_v<T, float>;
+  T c = limit(x, single ? T(-151) : T(-1076), single ? T(129) : T(1025));
+  T k = (c + Format<T>::kMagic) - Format<T>::kMagic;
+  return scale_by(expm1_reduced((c - k) * T(0.69314718055994530942)) + T(1), k);
+}
+// 2^k (exp(r) - 1) + (2^k - 1), halved meanwhile, so that 2^k does not overflow.
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T expm1_(T x) {
+  Reduced<T> d = reduce_ln2(limit(x, T(-40), kExpHigh<T>));
+  T e = expm1_reduced(d.r), s = T(0.5) * power_of_two(d.shifted);
+  if constexpr (std::is_same_v<T, float>)
+    s = d.k > 127.f ? 0x1p127f : s;
+  else
+    s = d.k > 1023. ? 0x1p1023 : s;
+  T y = T(2) * fma_(s, e, s - T(0.5));
+  y = d.k == T(0) ? e : y;
+  return signed_as(magnitude(y), x);
+}
+
+// ---- logarithms
+// ------------------------------------------------------------------------------------- x = 2^e (1
+// + f) with sqrt(1/2) <= 1 + f < sqrt(2), for positive normal x.
+template <class T>
+struct Split {
+  T e, f;
+};
+template <class T>
+LAMPAS_INLINE Split<T> split(T x) {
+  constexpr int m = Format<T>::kMantissa;
+  constexpr auto one = std::bit_cast<BitsOf<T>>(T(1));
+  constexpr auto root = std::bit_cast<BitsOf<T>>(T(0.70710678118654752440));
+  BitsOf<T> shifted = bits(x) + (one - root);
+  BitsOf<T> mantissa = (shifted & ((BitsOf<T>(1) << m) - 1)) + root;
+  // The biased exponent becomes a number without a conversion: under the bits of 2^m.
+  constexpr T base = T(BitsOf<T>(1) << m);
+  constexpr int bias = (1 << (sizeof(T) * 8 - m - 2)) - 1;
+  T e = from_bits(static_cast<BitsOf<T>>((shifted >> m) | std::bit_cast<BitsOf<T>>(base)));
+  return {e - (base + T(bias)), from_bits(mantissa) - T(1)};
+}
+// log(1 + f) + e ln 2.
+LAMPAS_INLINE float log_split(Split<float> s) {
+  float f = s.f, z = f * f;
+  float p = poly(f, 0.333333105f, -0.250000179f, 0.200022548f, -0.166676387f, 0.142165586f,
+                 -0.124096774f, 0.119142517f, -0.116648771f, 0.0667768046f);
+  float y = fma_(s.e, -2.12194440054690583e-4f, f * z * p);
   y = fma_(z, -0.5f, y);
-  float r = fma_(ef, 0.693359375f, m + y);
-  constexpr float inf = std::numeric_limits<float>::infinity();
-  r = x == inf ? inf : r;
-  r = x == 0.f ? -inf : r;
-  return x < 0.f || x != x ? std::numeric_limits<float>::quiet_NaN() : r;
+  return fma_(s.e, 0.693359375f, f + y);
 }
-
-// exp(x) - 1 without cancellation: the reduced polynomial is scaled before 1 is taken off.
-inline float expm1_(float x) {
-  x = x > 89.f ? 89.f : x;
-  x = x < -104.f ? -104.f : x;
-  float n = nearest(x * 1.44269504f);
-  float r = fma_(n, -0.693359375f, x);
-  r = fma_(n, 2.12194440e-4f, r);
-  float p = 1.9875691500e-4f;
-  p = fma_(p, r, 1.3981999507e-3f);
-  p = fma_(p, r, 8.3334519073e-3f);
-  p = fma_(p, r, 4.1665795894e-2f);
-  p = fma_(p, r, 1.6666665459e-1f);
-  p = fma_(p, r, 5.0000001201e-1f);
-  p = fma_(p, r * r, r);  // exp(r) - 1
-  float s = bits_to_float((static_cast<int32_t>(n > 127.f ? 127.f : n < -126.f ? -126.f : n) + 127) << 23);
-  float big = scale2(p + 1.f, n) - 1.f;
-  float small = fma_(s, p, s - 1.f);
-  float y = n > 127.f || n < -126.f ? big : small;
-  return n == 0.f ? p : y;
+LAMPAS_INLINE double log_split(Split<double> s) {
+  double f = s.f, q = f / (2 + f), z = q * q, half = 0.5 * f * f;
+  double r =
+      z * poly(z, 0.66666666666667351, 0.39999999999401309, 0.28571428746915817,
+               0.22222197982507991, 0.18183600528698671, 0.15313001353560615, 0.14807549138780579);
+  double low = fma_(q, half + r, s.e * 1.90821492927058770002e-10);
+  return fma_(s.e, 6.93147180369123816490e-01, f - (half - low));
 }
-
-inline float log1p_(float x) {
-  // log(u) corrected by what rounding 1 + x lost (Goldberg 1991, theorem 4).
-  float u = 1.f + x;
-  float d = u - 1.f;
-  float y = log_(u);
-  y = d == 0.f ? x : y * (x / (d == 0.f ? 1.f : d));
-  y = u == std::numeric_limits<float>::infinity() ? u : y;
-  return x <= -1.f ? log_(u) : y;
+// What every logarithm gives at the ends of its range.
+template <class T>
+LAMPAS_INLINE T log_ends(T x, T y) {
+  y = x == kInf<T> ? x : y;
+  y = x == T(0) ? -kInf<T> : y;
+  return x >= T(0) ? y : kNan<T>;
 }
-
-// Rational minimax approximation on [-7.9, 7.9], as in Eigen; within 3 ulp.
-inline float tanh_(float x) {
-  float c = x > 7.90531110763549805f ? 7.90531110763549805f : x;
-  c = c < -7.90531110763549805f ? -7.90531110763549805f : c;
-  float s = c * c;
-  float p = -2.76076847742355e-16f;
-  p = fma_(p, s, 2.00018790482477e-13f);
-  p = fma_(p, s, -8.60467152213735e-11f);
-  p = fma_(p, s, 5.12229709037114e-08f);
-  p = fma_(p, s, 1.48572235717979e-05f);
-  p = fma_(p, s, 6.37261928875436e-04f);
-  p = fma_(p, s, 4.89352455891786e-03f);
-  float q = 1.19825839466702e-06f;
-  q = fma_(q, s, 1.18534705686654e-04f);
-  q = fma_(q, s, 2.26843463243900e-03f);
-  q = fma_(q, s, 4.89352518554385e-03f);
-  float y = c * p / q;
-  float a = x < 0.f ? -x : x;
-  return a < 0.0004f ? x : y;
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE Split<T> split_any(T x) {
+  constexpr int m = Format<T>::kMantissa;
+  bool tiny = x < std::numeric_limits<T>::min();
+  Split<T> s = split(tiny ? x * T(BitsOf<T>(1) << m) : x);
+  return {s.e - (tiny ? T(m) : T(0)), s.f};
 }
-
-inline float sigmoid_(float x) { return 1.f / (1.f + exp_(-x)); }
-
-// Two branches joined by a select; polynomials after N. Juffa's erff, below 1 ulp.
-inline float erf_(float a) {
-  float t = a < 0.f ? -a : a, s = a * a;
-  float r = fma_(-1.72853470e-5f, t, 3.83197126e-4f);
-  float u = fma_(-3.88396438e-3f, t, 2.42546219e-2f);
-  r = fma_(r, s, u);
-  r = fma_(r, t, -1.06777877e-1f);
-  r = fma_(r, t, -6.34846687e-1f);
-  r = fma_(r, t, -1.28717512e-1f);
-  r = fma_(r, t, -t);
-  r = 1.f - exp_(r);
-  float large = a < 0.f ? -r : r;
-  float p = -5.96761703e-4f;
-  p = fma_(p, s, 4.99119423e-3f);
-  p = fma_(p, s, -2.67681349e-2f);
-  p = fma_(p, s, 1.12819925e-1f);
-  p = fma_(p, s, -3.76125336e-1f);
-  p = fma_(p, s, 1.28379166e-1f);
-  float small = fma_(p, a, a);
-  return t > 0.927734375f ? (t > 4.f ? (a < 0.f ? -1.f : 1.f) : large) : small;
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T log_(T x) {
+  return log_ends(x, log_split(split_any(x)));
 }
-
-// Reduction by pi/2 in three parts up to 2^13 or so; beyond, and for non-finite x, libm.
-inline void sincos_reduced(float x, float* s, float* c, int32_t* quadrant) {
-  float n = nearest(x * 0.636619772f);
-  float r = fma_(n, -1.5707962513f, x);
-  r = fma_(n, -7.5497894159e-8f, r);
-  r = fma_(n, -5.3903029534e-15f, r);
-  float z = r * r;
-  float ps = fma_(z, -1.9515295891e-4f, 8.3321608736e-3f);
-  ps = fma_(ps, z, -1.6666654611e-1f);
-  *s = fma_(ps * z, r, r);
-  float pc = fma_(z, 2.443315711809948e-5f, -1.388731625493765e-3f);
-  pc = fma_(pc, z, 4.166664568298827e-2f);
-  *c = fma_(pc * z, z, fma_(z, -0.5f, 1.f));
-  *quadrant = static_cast<int32_t>(n);
+// log(u) for u = 1 + x, corrected by what rounding took from u.
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T log1p_(T x) {
+  T u = T(1) + x, lost = x - (u - T(1));
+  T y = log_split(split(u)) + lost / u;
+  y = u == kInf<T> ? u : y;
+  y = u == T(0) ? -kInf<T> : y;
+  y = u >= T(0) ? y : kNan<T>;
+  return x == T(0) ? x : y;
 }
-inline float sin_small(float x) {
-  float s, c;
-  int32_t q;
-  sincos_reduced(x, &s, &c, &q);
-  float y = q & 1 ? c : s;
-  return q & 2 ? -y : y;
+// For floats in double, where they are never denormal: a float's precision and to spare, exact for
+// powers of two.
+LAMPAS_INLINE double log2_of_float(float x) {
+  Split<double> s = split(static_cast<double>(x));
+  double q = s.f / (2 + s.f);
+  double p = poly(q * q, 2.8853900817907099, 0.96179667249972456, 0.57708375564156622,
+                  0.41166195420370189, 0.34093797063230924);
+  return fma_(q, p, s.e);
 }
-inline float cos_small(float x) {
-  float s, c;
-  int32_t q;
-  sincos_reduced(x, &s, &c, &q);
-  float y = q & 1 ? s : c;
-  return (q + 1) & 2 ? -y : y;
+LAMPAS_INLINE float log2_(float x) { return log_ends(x, static_cast<float>(log2_of_float(x))); }
+LAMPAS_INLINE float log10_(float x) {
+  return log_ends(x, static_cast<float>(log2_of_float(x) * 0.30102999566398119521));
 }
-// Whole loops check the range once per chunk; single calls check here.
-inline float sin_(float x) { return std::fabs(x) < 8192.f ? sin_small(x) : std::sin(x); }
-inline float cos_(float x) { return std::fabs(x) < 8192.f ? cos_small(x) : std::cos(x); }
+inline double log2_(double x) { return std::log2(x); }
+inline double log10_(double x) { return std::log10(x); }
 
-inline float exp2_(float x) { return std::exp2(x); }
+// ---- powers and roots
+// -------------------------------------------------------------------------------
+LAMPAS_INLINE float sqrt_(float x) { return __builtin_sqrtf(x); }
+LAMPAS_INLINE double sqrt_(double x) { return __builtin_sqrt(x); }
 
-#define LAMPAS_LIBM(name, fn)                       \
-  inline double name(double x) { return fn(x); }
-LAMPAS_LIBM(exp_, std::exp) LAMPAS_LIBM(log_, std::log) LAMPAS_LIBM(expm1_, std::expm1)
-LAMPAS_LIBM(log1p_, std::log1p) LAMPAS_LIBM(tanh_, std::tanh) LAMPAS_LIBM(erf_, std::erf)
-LAMPAS_LIBM(sin_, std::sin) LAMPAS_LIBM(cos_, std::cos) LAMPAS_LIBM(exp2_, std::exp2)
-#undef LAMPAS_LIBM
-inline double sigmoid_(double x) { return 1 / (1 + std::exp(-x)); }
-
-#define LAMPAS_LIBM(name, fn)                     \
-  inline float name(float x) { return fn(x); }    \
-  inline double name(double x) { return fn(x); }
-LAMPAS_LIBM(log2_, std::log2) LAMPAS_LIBM(log10_, std::log10) LAMPAS_LIBM(sqrt_, std::sqrt)
-LAMPAS_LIBM(tan_, std::tan) LAMPAS_LIBM(asin_, std::asin) LAMPAS_LIBM(acos_, std::acos)
-LAMPAS_LIBM(atan_, std::atan) LAMPAS_LIBM(sinh_, std::sinh) LAMPAS_LIBM(cosh_, std::cosh)
-LAMPAS_LIBM(asinh_, std::asinh) LAMPAS_LIBM(acosh_, std::acosh) LAMPAS_LIBM(atanh_, std::atanh)
-LAMPAS_LIBM(erfc_, std::erfc)
-#undef LAMPAS_LIBM
-// lgamma_r: libm's lgamma writes a global.
-inline double lgamma_(double x) {
-  int sign;
-  return ::lgamma_r(x, &sign);
+// |a|^b as 2^(b log2 |a|) in double; signs and special cases as in IEEE 754.
+LAMPAS_INLINE float pow_(float a, float b) {
+  float m = magnitude(a);
+  double l = m == 0.f ? -kInf<double> : log2_of_float(m);
+  l = m <= std::numeric_limits<float>::max() ? l : static_cast<double>(m);
+  double t = limit(l * static_cast<double>(b), -400., 400.);
+  double shifted = t + Format<double>::kMagic, r = t - (shifted - Format<double>::kMagic);
+  double p =
+      poly(r, 1.0000000005586587, 0.69314720588718826, 0.24022646867618302, 0.055503284503503142,
+           0.0096184904090755845, 0.0013400063452432243, 0.00015345694131147639);
+  auto y = static_cast<float>(p * power_of_two(shifted));
+  bool integer = __builtin_truncf(b) == b;
+  float half = 0.5f * b;
+  bool odd = integer & (__builtin_truncf(half) != half);
+  y = (m == 1.f) & (magnitude(b) == kInf<float>) ? 1.f : y;
+  y = (a < 0.f) & !integer & (m != kInf<float>)&(magnitude(b) != kInf<float>) ? kNan<float> : y;
+  y = odd ? signed_as(y, a) : y;
+  return (b == 0.f) | (a == 1.f) ? 1.f : y;
 }
-inline float lgamma_(float x) { return static_cast<float>(lgamma_(static_cast<double>(x))); }
+inline double pow_(double a, double b) { return std::pow(a, b); }
 
-// Complex numbers.
-#define LAMPAS_COMPLEX(name, fn)           \
-  template <class R>                       \
-  std::complex<R> name(std::complex<R> z) { return fn; }
-LAMPAS_COMPLEX(exp_, std::exp(z)) LAMPAS_COMPLEX(log_, std::log(z)) LAMPAS_COMPLEX(sin_, std::sin(z))
-LAMPAS_COMPLEX(cos_, std::cos(z)) LAMPAS_COMPLEX(tan_, std::tan(z)) LAMPAS_COMPLEX(asin_, std::asin(z))
-LAMPAS_COMPLEX(acos_, std::acos(z)) LAMPAS_COMPLEX(atan_, std::atan(z)) LAMPAS_COMPLEX(sinh_, std::sinh(z))
-LAMPAS_COMPLEX(cosh_, std::cosh(z)) LAMPAS_COMPLEX(tanh_, std::tanh(z)) LAMPAS_COMPLEX(asinh_, std::asinh(z))
-LAMPAS_COMPLEX(acosh_, std::acosh(z)) LAMPAS_COMPLEX(atanh_, std::atanh(z)) LAMPAS_COMPLEX(sqrt_, std::sqrt(z))
-LAMPAS_COMPLEX(log10_, std::log10(z))
-LAMPAS_COMPLEX(log2_, std::log(z) / R(0.69314718055994530942))
-LAMPAS_COMPLEX(exp2_, std::exp(z * R(0.69314718055994530942)))
-LAMPAS_COMPLEX(sigmoid_, R(1) / (R(1) + std::exp(-z)))
-#undef LAMPAS_COMPLEX
-template <class R>
-std::complex<R> expm1_(std::complex<R> z) {
-  R s = std::sin(z.imag() / 2);
-  R re = std::expm1(z.real()) * std::cos(z.imag()) - 2 * s * s;
-  return {re, std::exp(z.real()) * std::sin(z.imag())};
+LAMPAS_INLINE float hypot_(float a, float b) {
+  auto x = static_cast<double>(a), y = static_cast<double>(b);
+  auto h = static_cast<float>(__builtin_sqrt(x * x + y * y));
+  return (magnitude(a) == kInf<float>) | (magnitude(b) == kInf<float>) ? kInf<float> : h;
 }
-template <class R>
-std::complex<R> log1p_(std::complex<R> z) {
-  std::complex<R> u = R(1) + z;
-  if (u == R(1)) return z;
-  return std::log(u) * (z / (u - R(1)));
+inline double hypot_(double a, double b) { return std::hypot(a, b); }
+
+// ---- hyperbolic functions
+// ---------------------------------------------------------------------------
+LAMPAS_INLINE float tanh_(float x) {
+  float a = magnitude(x), z = a * a;
+  float p = poly(z, -0.333333135f, 0.133324161f, -0.0538322777f, 0.0209825896f, -0.00614114106f);
+  float small = fma_(a * z, p, a);
+  float large = 1.f - 2.f / (exp_normal(limit(2.f * a, 0.f, 20.f)) + 1.f);
+  return signed_as(a < 0.56f ? small : large, x);
+}
+LAMPAS_INLINE double tanh_(double x) {
+  double a = magnitude(x), e = expm1_(limit(2. * a, 0., 44.));
+  return signed_as(e / (e + 2.), x);
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T sigmoid_(T x) {
+  return T(1) / (T(1) + exp_(-x));
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T sinh_(T x) {
+  T a = magnitude(x), e = expm1_(a), h = exp_(T(0.5) * a);
+  T y = T(0.5) * (e + e / (e + T(1)));
+  return signed_as(a > T(20) ? T(0.5) * h * h : y, x);
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T cosh_(T x) {
+  T h = exp_(T(0.5) * magnitude(x)), e = h * h;
+  return magnitude(x) > T(20) ? T(0.5) * h * h : T(0.5) * (e + T(1) / e);
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T asinh_(T x) {
+  T a = magnitude(x), z = a * a;
+  T y = log1p_(a + z / (T(1) + sqrt_(z + T(1))));
+  return signed_as(a > T(1e9) ? log_(a) + T(0.69314718055994530942) : y, x);
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T acosh_(T x) {
+  T t = x - T(1);
+  T y = log1p_(t + sqrt_(T(2) * t + t * t));
+  y = x > T(1e9) ? log_(x) + T(0.69314718055994530942) : y;
+  return x >= T(1) ? y : kNan<T>;
+}
+template <class T>
+requires std::is_floating_point_v<T> LAMPAS_INLINE T atanh_(T x) {
+  T a = magnitude(x);
+  T y = T(0.5) * log1p_(T(2) * a / (T(1) - a));
+  y = a == T(1) ? kInf<T> : y;
+  return a <= T(1) ? signed_as(y, x) : kNan<T>;
 }
 
 }  // namespace lampas::kernels::LAMPAS_ISA
