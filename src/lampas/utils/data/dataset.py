@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+
 import lampas
 from lampas.utils.data._utils.fetch import batch_fetcher, batchable
 
@@ -226,21 +228,21 @@ class ConcatDataset(Dataset[_T_co]):
         fetchers = [batch_fetcher(member) for member in self.datasets]
         if any(fetch is None or getattr(fetch, "draws", False) for fetch in fetchers):
             return None
-        ends = lampas.tensor(self.cumulative_sizes)
+        ends = np.asarray(self.cumulative_sizes)
         starts = [0, *self.cumulative_sizes[:-1]]
 
         def fetch(indices: Tensor) -> Any:
-            member_of = lampas.searchsorted(ends, indices, right=True)
-            members = member_of.unique().tolist()
-            if len(members) == 1:
-                return fetchers[members[0]](indices - starts[members[0]])  # type: ignore[misc]
+            rows = indices.numpy()
+            member_of = np.searchsorted(ends, rows, side="right")
             places, parts = [], []
-            for member in members:
-                place = (member_of == member).nonzero().flatten()
+            for member in np.unique(member_of).tolist():
+                place = np.nonzero(member_of == member)[0]
                 places.append(place)
-                rows = indices.index_select(0, place) - starts[member]
-                parts.append(fetchers[member](rows))  # type: ignore[misc]
-            return _merged(parts, lampas.cat(places).argsort())
+                own_rows = lampas.from_numpy(rows[place] - starts[member])
+                parts.append(fetchers[member](own_rows))  # type: ignore[misc]
+            if len(parts) == 1:
+                return parts[0]
+            return _merged(parts, lampas.from_numpy(np.concatenate(places).argsort()))
 
         return fetch
 

@@ -82,7 +82,6 @@ class _Workers:
         self.processes: list[Any] = []
         self.receivers: list[Receiver] = []
         self.stopped = False
-        self.warned = False
         try:
             for setup in setups:
                 self._start(context, setup)
@@ -92,7 +91,7 @@ class _Workers:
 
     def _start(self, context: Any, setup: WorkerSetup) -> None:
         mine, theirs = context.Pipe(duplex=True)
-        receiver = Receiver(mine, self._warn_once)
+        receiver = Receiver(mine)
         forked = context.get_start_method() == "fork"
         ends = [end for end in (mine, receiver.socket) if end is not None]
         inherited = [*_own_ends, *ends] if forked else []
@@ -117,11 +116,6 @@ class _Workers:
         self.processes.append(process)
         self.receivers.append(receiver)
 
-    def _warn_once(self, text: str) -> None:
-        if not self.warned:
-            self.warned = True
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
-
     def stop(self) -> None:
         """Ends all workers and waits for them: politely first, then not."""
         if self.stopped or os.getpid() != self.owner:
@@ -142,6 +136,7 @@ class _Workers:
                 if process.is_alive():
                     process.kill()
                     process.join()
+                process.close()
 
     def death(self, worker: int) -> str:
         """What is known about a worker that is gone."""
@@ -227,8 +222,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     def _send(self, worker: int, message: Any) -> None:
         try:
             self._pool.receivers[worker].connection.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            # What it sent before it died may be worth more than this error: see `_receive`.
+        except OSError:
+            # It is gone. What it sent before may be worth more than this error; `_receive` tells.
             pass
 
     def _send_task(self) -> None:

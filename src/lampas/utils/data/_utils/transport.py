@@ -15,8 +15,9 @@ import mmap
 import os
 import pickle
 import socket
+import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -139,9 +140,9 @@ class Sender:
 class Receiver:
     """The main process's end."""
 
-    def __init__(self, connection: Any, warn: Callable[[str], None]) -> None:
+    def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.warn = warn
+        self.warned = False
         self.socket: socket.socket | None = None
         if hasattr(os, "memfd_create") and hasattr(socket, "recv_fds"):
             self.socket = socket.socket(fileno=os.dup(connection.fileno()))
@@ -155,11 +156,14 @@ class Receiver:
         """
         payload, sizes, shared, trouble = pickle.loads(self.connection.recv_bytes())
         starts, total = _places(sizes)
-        if trouble is not None:
-            self.warn(
+        if trouble is not None and not self.warned:
+            self.warned = True
+            warnings.warn(
                 f"A worker got no shared memory ({trouble}); its batches are copied instead, "
                 "which is slower. Smaller batches, fewer workers or a smaller prefetch_factor "
-                "need less memory."
+                "need less memory.",
+                RuntimeWarning,
+                stacklevel=2,
             )
         if not total:
             return pickle.loads(payload, buffers=[b"" for _ in sizes])

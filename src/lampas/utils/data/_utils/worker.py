@@ -98,7 +98,11 @@ class Failure:
             error = self.type(text)  # type: ignore[misc]
         except Exception:  # unknown here, or not to be made from one text
             raise RuntimeError(text) from None
-        raise error
+        try:
+            raise error
+        finally:
+            # Error and frame would keep each other alive, and with them the loader's workers.
+            del error
 
 
 class _Verbatim(str):
