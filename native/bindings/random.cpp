@@ -72,10 +72,21 @@ Tensor like(const Args& a, bool normal) {
   normal ? random::normal(default_generator(), d, t.data(), t.numel(), 0, 1) : random::uniform(default_generator(), d, t.data(), t.numel(), 0, 1);
   return flagged(a, 4, t);
 }
+Tensor random_(const Args& a, int form) {
+  int g = form == 0 ? 1 : form == 1 ? 2 : 3;
+  DType d = a.tensor(0).dtype();
+  return fill(a.tensor(0), "random_", [&](void* p, int64_t n) {
+    if (form == 0) return random::randint_default(a.generator(g), d, p, n);
+    random::randint(a.generator(g), d, p, n, form == 1 ? 0 : a.integer(1), a.integer(form == 1 ? 1 : 2));
+  });
+}
 #define LIKE "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? memory_format=None)"
 constexpr Definition kRows[] = {
     {"uniform_(Tensor input, float from_=0, float to=1, *, Generator? generator=None)", LAMPAS_FN(uniform_(a)), kMethod, "Uniform."},
     {"normal_(Tensor input, float mean=0, float std=1, *, Generator? generator=None)", LAMPAS_FN(normal_(a)), kMethod, "Normal."},
+    {"random_(Tensor input, *, Generator? generator=None)", LAMPAS_FN(random_(a, 0)), kMethod, "Integers."},
+    {"random_(Tensor input, int to, *, Generator? generator=None)", LAMPAS_FN(random_(a, 1)), kMethod, nullptr},
+    {"random_(Tensor input, int from_, int to, *, Generator? generator=None)", LAMPAS_FN(random_(a, 2)), kMethod, nullptr},
     {"randperm(int n, " OPTS, LAMPAS_FN(randperm(a)), kFunction, "Permutation."},
     {"rand_like(Tensor input, " LIKE, LAMPAS_FN(like(a, false)), kFunction, "Uniform."},
     {"randn_like(Tensor input, " LIKE, LAMPAS_FN(like(a, true)), kFunction, "Normal."},

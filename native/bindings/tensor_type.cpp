@@ -144,6 +144,7 @@ int set_imag(PyObject* o, PyObject* v, void*) {
 
 #define LAMPAS_GET(name, fn) {name, fn, nullptr, nullptr, nullptr}
 PyGetSetDef tensor_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
     LAMPAS_GET("shape", get_shape), LAMPAS_GET("dtype", get_dtype), LAMPAS_GET("device", get_device),
     LAMPAS_GET("ndim", get_ndim), LAMPAS_GET("T", get_T), LAMPAS_GET("mT", get_mT),
     LAMPAS_GET("H", get_H), LAMPAS_GET("mH", get_mH),

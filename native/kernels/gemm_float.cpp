@@ -99,16 +99,19 @@ struct Kernel {
 
   struct Job {
     const GemmArgs& g;
-    T* packed;  // all of B, panel by panel, KC rows at a time; null: read in place
+    T* packed;              // panels of B from first_packed on
+    int64_t first_packed;   // earlier panels are read in place
     int64_t panels, m_blocks, n_blocks, panels_per_block;
+    int64_t packed_panels() const { return panels - first_packed; }
+    T* panel(int64_t batch, int64_t p) const { return packed + (batch * packed_panels() + p - first_packed) * g.k * NR; }
   };
 
   static void pack_task(void* p, int64_t t) {
     Job& j = *static_cast<Job*>(p);
     const GemmArgs& g = j.g;
-    int64_t batch = t / j.panels, panel = t % j.panels, c = panel * NR;
+    int64_t batch = t / j.packed_panels(), panel = j.first_packed + t % j.packed_panels(), c = panel * NR;
     const T* b = static_cast<const T*>(g.b) + batch * g.b_bs + c * g.b_cs;
-    pack_b(j.packed + (batch * j.panels + panel) * g.k * NR, b, g.b_rs, g.b_cs, g.k, std::min<int64_t>(NR, g.n - c));
+    pack_b(j.panel(batch, panel), b, g.b_rs, g.b_cs, g.k, std::min<int64_t>(NR, g.n - c));
   }
 
   static void compute_task(void* p, int64_t t) {
@@ -124,7 +127,10 @@ struct Kernel {
     for (int64_t k0 = 0; k0 < std::max<int64_t>(g.k, 1); k0 += kKC) {
       int64_t k = std::min(kKC, g.k - k0);
       bool first = k0 == 0, last = k0 + k >= g.k;
-      bool pack_a = p1 - p0 > 2 && k > 0;
+      // Broadcasts may come from anywhere, but rows a multiple of 1 KiB apart fall on the same few
+      // cache sets, and elements far apart in both directions on a line each.
+      bool awkward = g.a_cs == 1 ? g.a_rs * static_cast<int64_t>(sizeof(T)) % 1024 == 0 : g.a_rs != 1;
+      bool pack_a = awkward && p1 - p0 > 2 && k > 0;
       if (pack_a)
         for (int64_t i = m0; i < m1; i += MR) {
           int64_t r = std::min<int64_t>(MR, m1 - i);
@@ -141,8 +147,9 @@ struct Kernel {
           tile.a = pack_a ? packed_a + (i - m0) * k : a + i * g.a_rs + k0 * g.a_cs;
           tile.a_rs = pack_a ? 1 : g.a_rs;
           tile.a_cs = pack_a ? r : g.a_cs;
-          tile.b = j.packed ? j.packed + (batch * j.panels + panel) * g.k * NR + k0 * NR : static_cast<const T*>(g.b) + batch * g.b_bs + k0 * g.b_rs + col;
-          tile.b_rs = j.packed ? NR : g.b_rs;
+          bool in_place = panel < j.first_packed;
+          tile.b = in_place ? static_cast<const T*>(g.b) + batch * g.b_bs + k0 * g.b_rs + col : j.panel(batch, panel) + k0 * NR;
+          tile.b_rs = in_place ? g.b_rs : NR;
           tile.k = k;
           tile.c = c + i * g.c_rs + col;
           tile.c_rs = g.c_rs;
@@ -155,14 +162,105 @@ struct Kernel {
     }
   }
 
+  // ---- few rows against columns that lie along k: dot products, nothing packed --------------------
+  template <int R, int C>
+  static void dots(const GemmArgs& g, const T* a, const T* b, T* c, const T* bias) {
+    V acc[R][C] = {};
+    int64_t p = 0;
+    for (; p + lanes <= g.k; p += lanes) {
+      V bv[C];
+#pragma GCC unroll 8
+      for (int j = 0; j < C; ++j) bv[j] = *reinterpret_cast<const V*>(b + j * g.b_cs + p);
+#pragma GCC unroll 8
+      for (int i = 0; i < R; ++i) {
+        V av = *reinterpret_cast<const V*>(a + i * g.a_rs + p);
+#pragma GCC unroll 8
+        for (int j = 0; j < C; ++j) acc[i][j] += av * bv[j];
+      }
+    }
+    for (int i = 0; i < R; ++i)
+      for (int j = 0; j < C; ++j) {
+        T lane[lanes];
+        std::memcpy(lane, &acc[i][j], sizeof lane);
+        for (int w = lanes / 2; w; w /= 2)
+          for (int l = 0; l < w; ++l) lane[l] += lane[l + w];
+        T sum = lane[0];
+        for (int64_t q = p; q < g.k; ++q) sum += a[i * g.a_rs + q] * b[j * g.b_cs + q];
+        T* out = c + i * g.c_rs + j;
+        if (bias) sum += bias[j];
+        if (g.accumulate) sum += *out;
+        *out = g.act == Act::Relu && sum < T(0) ? T(0) : sum;
+      }
+  }
+  static constexpr int kDotRows = 4, kDotCols = 4;
+  template <int R>
+  static void dot_rows(const GemmArgs& g, const T* a, const T* b, T* c, const T* bias, int64_t cols) {
+    int64_t j = 0;
+    for (; j + kDotCols <= cols; j += kDotCols) dots<R, kDotCols>(g, a, b + j * g.b_cs, c + j, bias ? bias + j : nullptr);
+    for (; j < cols; ++j) dots<R, 1>(g, a, b + j * g.b_cs, c + j, bias ? bias + j : nullptr);
+  }
+  static constexpr int64_t kDotBlock = 32;  // columns of a task
+  static void dot_task(void* p, int64_t t) {
+    Job& j = *static_cast<Job*>(p);
+    const GemmArgs& g = j.g;
+    int64_t batch = t / j.n_blocks, j0 = t % j.n_blocks * kDotBlock, cols = std::min(kDotBlock, g.n - j0);
+    const T *a = static_cast<const T*>(g.a) + batch * g.a_bs, *b = static_cast<const T*>(g.b) + batch * g.b_bs + j0 * g.b_cs;
+    T* c = static_cast<T*>(g.c) + batch * g.c_bs + j0;
+    const T* bias = g.bias ? static_cast<const T*>(g.bias) + j0 : nullptr;
+    int64_t i = 0;
+    for (; i + kDotRows <= g.m; i += kDotRows) dot_rows<kDotRows>(g, a + i * g.a_rs, b, c + i * g.c_rs, bias, cols);
+    for (; i < g.m; ++i) dot_rows<1>(g, a + i * g.a_rs, b, c + i * g.c_rs, bias, cols);
+  }
+
+  // ---- one row against rows of B: a sum of B's rows, streamed in the order they lie in --------------
+  static constexpr int64_t kRowBlock = 128;  // rows of B that a task adds up
+  static void row_task(void* p, int64_t t) {
+    Job& j = *static_cast<Job*>(p);
+    const GemmArgs& g = j.g;
+    const T *a = static_cast<const T*>(g.a), *b = static_cast<const T*>(g.b);
+    T* y = j.packed + t * g.n;
+    int64_t k = t * kRowBlock, end = std::min(g.k, k + kRowBlock);
+    std::fill(y, y + g.n, T(0));
+    for (; k + 4 <= end; k += 4) {
+      const T *r0 = b + k * g.b_rs, *r1 = r0 + g.b_rs, *r2 = r1 + g.b_rs, *r3 = r2 + g.b_rs;
+      const T a0 = a[k * g.a_cs], a1 = a[(k + 1) * g.a_cs], a2 = a[(k + 2) * g.a_cs], a3 = a[(k + 3) * g.a_cs];
+#pragma GCC ivdep
+      for (int64_t i = 0; i < g.n; ++i) y[i] += (a0 * r0[i] + a1 * r1[i]) + (a2 * r2[i] + a3 * r3[i]);
+    }
+    for (; k < end; ++k)
+      for (int64_t i = 0; i < g.n; ++i) y[i] += a[k * g.a_cs] * b[k * g.b_rs + i];
+  }
+  static void run_row(Job& j, const Env& env) {
+    const GemmArgs& g = j.g;
+    int64_t blocks = (g.k + kRowBlock - 1) / kRowBlock;
+    size_t bytes = static_cast<size_t>(blocks * g.n) * sizeof(T);
+    j.packed = static_cast<T*>(env.alloc(bytes));
+    run_tasks(blocks, row_task, j, env, g.n * g.k > 65536);
+    T* c = static_cast<T*>(g.c);
+    const T* bias = static_cast<const T*>(g.bias);
+    for (int64_t i = 0; i < g.n; ++i) {
+      T sum = j.packed[i];
+      for (int64_t t = 1; t < blocks; ++t) sum += j.packed[t * g.n + i];
+      if (bias) sum += bias[i];
+      if (g.accumulate) sum += c[i];
+      c[i] = g.act == Act::Relu && sum < T(0) ? T(0) : sum;
+    }
+    env.free(j.packed, bytes);
+  }
+
   static void run(const GemmArgs& g, const Env& env) {
-    Job j{g, nullptr, (g.n + NR - 1) / NR, (g.m + kMC - 1) / kMC, 1, 0};
-    // B is read in place where its rows are contiguous, full panels wide and used too rarely.
-    bool in_place = g.b_cs == 1 && g.n % NR == 0 && (g.m <= 2 * kMC) && g.b_rs <= 4096;
-    size_t bytes = static_cast<size_t>(g.batch * j.panels * NR * g.k) * sizeof(T);
-    if (!in_place && g.k > 0) {
+    Job j{g, nullptr, 0, (g.n + NR - 1) / NR, (g.m + kMC - 1) / kMC, 1, 0};
+    if (g.b_rs == 1 && (g.a_cs == 1 || g.k == 1) && (g.m <= 8 || (g.m <= 96 && g.k >= 512))) {
+      j.n_blocks = (g.n + kDotBlock - 1) / kDotBlock;
+      return run_tasks(g.batch * j.n_blocks, dot_task, j, env, g.batch * g.m * g.n * g.k > 150000);
+    }
+    if (g.m == 1 && g.batch == 1 && g.b_cs == 1 && g.k > 0) return run_row(j, env);
+    // Where B's rows are contiguous and few rows of A use them, only a last, partial panel is packed.
+    if (g.b_cs == 1 && g.m <= 2 * kMC && g.b_rs <= 4096) j.first_packed = g.n / NR;
+    size_t bytes = static_cast<size_t>(g.batch * j.packed_panels() * NR * g.k) * sizeof(T);
+    if (bytes) {
       j.packed = static_cast<T*>(env.alloc(bytes));
-      run_tasks(g.batch * j.panels, pack_task, j, env, g.k * NR >= 8192 || g.batch * j.panels * g.k * NR > 65536);
+      run_tasks(g.batch * j.packed_panels(), pack_task, j, env, g.batch * j.packed_panels() * g.k * NR > 65536);
     }
     // Enough blocks that threads share the work evenly, each of some size.
     int64_t flops = 2 * g.m * g.n * std::max<int64_t>(g.k, 1);

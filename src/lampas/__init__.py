@@ -34,6 +34,7 @@ from lampas.autograd import (
     set_grad_enabled,
 )
 from lampas import autograd, nn, optim
+from lampas.amp._state import *  # noqa: F403
 from lampas._version import __version__
 from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 

@@ -339,7 +339,7 @@ _METHODS = [
 for _f in _METHODS:
     setattr(Tensor, _f.__name__, _f)
 Tensor.type = type_
-Tensor.__module__ = "torch"
+Tensor.__module__ = "lampas"
 Tensor.__array_priority__ = 1000
 Tensor._make_subclass = staticmethod(_make_subclass)
 Tensor.__torch_function__ = classmethod(__torch_function__)
