@@ -1,0 +1,146 @@
+"""Makes `import torch` and `import torchvision` find Lampas.
+
+>>> import lampas.alias
+>>> lampas.alias.install()
+>>> import torch
+>>> torch.ones(2)
+tensor([1., 1.])
+>>> lampas.alias.uninstall()
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from lampas._version import torch_version
+
+__all__ = ["install", "installed", "uninstall"]
+
+# PyTorch's packages and what stands in for them.
+ROOTS = {"torch": "lampas", "torchvision": "lampas.vision"}
+# torchvision's release that belongs to the PyTorch release whose interface this is.
+VERSIONS = {"torch": f"{torch_version}+lampas", "torchvision": "0.28.0+lampas"}
+
+
+class _Root(ModuleType):
+    """`torch` itself: all of lampas, but under PyTorch's version."""
+
+    def __init__(self, name: str, target: ModuleType) -> None:
+        super().__init__(name, target.__doc__)
+        self.__dict__.update(__version__=VERSIONS[name], __path__=[], __file__=target.__file__, _target=target)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return getattr(self.__dict__["_target"], name)
+        except AttributeError as e:
+            raise _missing(self.__name__, name, self.__dict__["_target"], e) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system notes submodules here; a program's own settings reach lampas.
+        if isinstance(value, ModuleType) or name.startswith("__"):
+            self.__dict__[name] = value
+        else:
+            setattr(self.__dict__["_target"], name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self.__dict__["_target"])
+
+
+def _missing(owner: str, name: str, target: ModuleType, cause: AttributeError) -> AttributeError:
+    import difflib
+
+    near = difflib.get_close_matches(name, dir(target), n=3, cutoff=0.6)
+    hint = f" Did you mean: {', '.join(repr(n) for n in near)}?" if near else ""
+    return AttributeError(
+        f"module {owner!r} has no attribute {name!r}: Lampas does not have it.{hint} "
+        "The documentation's page on differences lists what is left out and why.",
+        name=name,
+    )
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds torch.x as the very module object lampas.x."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, dict[str, Any]] = {}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        root = name.partition(".")[0]
+        if root not in ROOTS:
+            return None
+        real = ROOTS[root] + name[len(root) :]
+        try:
+            importlib.import_module(real)
+        except ModuleNotFoundError as e:
+            if e.name is None or not (real == e.name or real.startswith(e.name + ".")):
+                raise
+            raise self._no_module(name, real) from None
+        spec = ModuleSpec(name, self, is_package=True)
+        spec.submodule_search_locations = []
+        return spec
+
+    def _no_module(self, name: str, real: str) -> ModuleNotFoundError:
+        import difflib
+        import pkgutil
+
+        parent = importlib.import_module(real.rpartition(".")[0])
+        names = [m.name for m in pkgutil.iter_modules(getattr(parent, "__path__", []))]
+        near = difflib.get_close_matches(name.rpartition(".")[2], names, n=3, cutoff=0.5)
+        hint = f" Nearest: {', '.join(name.rpartition('.')[0] + '.' + n for n in near)}." if near else ""
+        return ModuleNotFoundError(f"No module named {name!r}: Lampas does not have it.{hint}", name=name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        root, _, rest = spec.name.partition(".")
+        target = importlib.import_module(ROOTS[root] + (f".{rest}" if rest else ""))
+        if not rest:
+            return _Root(spec.name, target)
+        # The import system writes __spec__ and its like on what it is given; lampas keeps its own.
+        own = ("__spec__", "__loader__", "__package__", "__path__", "__file__", "__cached__")
+        self._kept[id(target)] = {n: target.__dict__[n] for n in own if n in target.__dict__}
+        return target
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__dict__.update(self._kept.pop(id(module), {}))
+
+
+_finder: _Finder | None = None
+
+
+def installed() -> bool:
+    """Whether `import torch` finds Lampas now."""
+    return _finder is not None
+
+
+def install() -> None:
+    """Makes `import torch`, `torch.*`, `torchvision` and `torchvision.*` find Lampas from now on.
+
+    Raises:
+        RuntimeError: the real PyTorch is already imported in this process.
+    """
+    global _finder
+    if _finder is not None:
+        return
+    for root in ROOTS:
+        if root in sys.modules:
+            raise RuntimeError(
+                f"{root} is already imported in this process, so Lampas cannot take its place. "
+                "Call lampas.alias.install() before the first import of torch, or start the program with `lampas run`."
+            )
+    _finder = _Finder()
+    sys.meta_path.insert(0, _finder)
+
+
+def uninstall() -> None:
+    """Takes the alias away; modules that were imported through it are forgotten."""
+    global _finder
+    if _finder is None:
+        return
+    sys.meta_path.remove(_finder)
+    _finder = None
+    for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
+        del sys.modules[name]
