@@ -78,12 +78,16 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fills with values uniform in [``a``, ``b``)."""
+    if tensor.device.type == "meta":  # shapes alone: nothing to draw
+        return tensor
     with lampas.no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fills with values from a normal distribution."""
+    if tensor.device.type == "meta":
+        return tensor
     with lampas.no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -153,6 +157,8 @@ def _accept_by_density(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fills with one value."""
+    if tensor.device.type == "meta":
+        return tensor
     with lampas.no_grad():
         return tensor.fill_(val)
 
@@ -164,8 +170,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 def zeros_(tensor: Tensor) -> Tensor:
     """Fills with zeros."""
-    with lampas.no_grad():
-        return tensor.zero_()
+    return constant_(tensor, 0.0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
