@@ -1,130 +1,93 @@
 #include "kernels/rows.h"
 
-#include <cmath>
-
-#include "kernels/simd/functions.h"
-#include "kernels/table.h"
+#include "kernels/rows_loop.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-constexpr int kLanes = 32;
+// ---- layer and RMS normalisation ----------------------------------------------------------------
+// Weight and bias as functions, so that loops without them do not ask.
+template <class T>
+struct Ones {
+  LAMPAS_INLINE T operator[](int64_t) const { return T(1); }
+};
+template <class T>
+struct Zeros {
+  LAMPAS_INLINE T operator[](int64_t) const { return T(0); }
+};
 
-// sum of f(i) in lanes that the compiler keeps in vectors, combined in double.
-template <class T, class F>
-double lane_sum(int64_t n, const F& f) {
-  T lane[kLanes] = {};
-  double total = 0;
-  int64_t i = 0;
-  while (i + kLanes <= n) {
-    int64_t stop = std::min<int64_t>(n - kLanes + 1, i + 1024);
-    for (; i < stop; i += kLanes)
-      for (int k = 0; k < kLanes; ++k) lane[k] += f(i + k);
-    for (T& l : lane) total += static_cast<double>(l), l = 0;
-  }
-  for (; i < n; ++i) total += static_cast<double>(f(i));
-  return total;
+template <class T, class W, class B>
+void scale_row(T* y, const T* x, T m, T r, const W& w, const B& b, int64_t n) {
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) * r * w[i] + b[i];
 }
 
 template <class T>
-T row_max(const T* x, int64_t n) {
-  T lane[kLanes];
-  for (T& l : lane) l = -std::numeric_limits<T>::infinity();
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int k = 0; k < kLanes; ++k) lane[k] = larger(x[i + k], lane[k]);
-  T m = -std::numeric_limits<T>::infinity();
-  for (; i < n; ++i) m = larger(x[i], m);
-  for (T l : lane) m = larger(l, m);
-  return m;
-}
-
-template <class T>
-void softmax(void* out, const void* in, int64_t n) {
+void layer_norm(void* out, double* mean, double* rstd, const void* in, const void* weight,
+                const void* bias, int64_t n, double eps, bool rms) {
   T* y = static_cast<T*>(out);
   const T* x = static_cast<const T*>(in);
-  T m = row_max(x, n);
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] = exp_(x[i] - m);
-  T scale = static_cast<T>(1 / lane_sum<T>(n, [&](int64_t i) { return y[i]; }));
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] *= scale;
-}
-
-template <class T>
-void log_softmax(void* out, const void* in, int64_t n) {
-  T* y = static_cast<T*>(out);
-  const T* x = static_cast<const T*>(in);
-  T m = row_max(x, n);
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] = exp_(x[i] - m);
-  T shift = m + static_cast<T>(std::log(lane_sum<T>(n, [&](int64_t i) { return y[i]; })));
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) y[i] = x[i] - shift;
-}
-
-template <class T>
-void softmax_backward(void* out, const void* grad, const void* result, int64_t n) {
-  T* dx = static_cast<T*>(out);
-  const T *dy = static_cast<const T*>(grad), *y = static_cast<const T*>(result);
-  T s = static_cast<T>(lane_sum<T>(n, [&](int64_t i) { return dy[i] * y[i]; }));
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] * (dy[i] - s);
-}
-
-template <class T>
-void log_softmax_backward(void* out, const void* grad, const void* result, int64_t n) {
-  T* dx = static_cast<T*>(out);
-  const T *dy = static_cast<const T*>(grad), *y = static_cast<const T*>(result);
-  T s = static_cast<T>(lane_sum<T>(n, [&](int64_t i) { return dy[i]; }));
-#pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) dx[i] = dy[i] - exp_(y[i]) * s;
-}
-
-template <class T>
-void layer_norm(void* out, double* mean, double* rstd, const void* in, const void* weight, const void* bias, int64_t n, double eps, bool rms) {
-  T* y = static_cast<T*>(out);
-  const T *x = static_cast<const T*>(in), *w = static_cast<const T*>(weight), *b = static_cast<const T*>(bias);
-  double mu = rms ? 0 : lane_sum<T>(n, [&](int64_t i) { return x[i]; }) / static_cast<double>(n);
-  T m = static_cast<T>(mu);
+  const T *w = static_cast<const T*>(weight), *b = static_cast<const T*>(bias);
+  const double count = static_cast<double>(n);
+  const T m = rms ? T(0) : static_cast<T>(reduce_line<SumOp>(x, n) / count);
   // Two passes: the second one over what the first left in the cache.
-  double var = lane_sum<T>(n, [&](int64_t i) { T d = x[i] - m; return d * d; }) / static_cast<double>(n);
-  double r = 1 / std::sqrt(var + eps);
-  T scale = static_cast<T>(r);
-  if (w && b) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) * scale * w[i] + b[i];
-  } else {
-    for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) * scale * (w ? w[i] : T(1)) + (b ? b[i] : T(0));
-  }
+  const double squares = lane_sum<T>(n, [&](int64_t i) LAMPAS_LAMBDA {
+    const T d = x[i] - m;
+    return d * d;
+  });
   *mean = static_cast<double>(m);
-  *rstd = r;
+  *rstd = 1 / std::sqrt(squares / count + eps);
+  const T r = static_cast<T>(*rstd);
+  if (w && b) return scale_row(y, x, m, r, w, b, n);
+  if (w) return scale_row(y, x, m, r, w, Zeros<T>(), n);
+  if (b) return scale_row(y, x, m, r, Ones<T>(), b, n);
+  scale_row(y, x, m, r, Ones<T>(), Zeros<T>(), n);
+}
+
+template <class T, class W>
+void layer_norm_dx(T* dx, const T* dy, const T* x, const W& w, T m, double rstd, int64_t n,
+                   bool rms) {
+  double sums[2];
+  lane_sums<T>(sums, n, [&](int64_t i) LAMPAS_LAMBDA {
+    const T g = dy[i] * w[i];
+    return Sums<T, 2>{{g, g * (x[i] - m)}};
+  });
+  const double count = static_cast<double>(n);
+  const T r = static_cast<T>(rstd), c1 = rms ? T(0) : static_cast<T>(sums[0] / count);
+  const T c2 = static_cast<T>(sums[1] * rstd * rstd / count);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) dx[i] = (dy[i] * w[i] - c1 - (x[i] - m) * c2) * r;
 }
 
 template <class T>
-void layer_norm_backward(void* out, double* dw, double* db, const void* grad, const void* in, const void* weight, double mean, double rstd, int64_t n, bool rms) {
+void layer_norm_backward(void* out, double* dw, double* db, const void* grad, const void* in,
+                         const void* weight, double mean, double rstd, int64_t n, bool rms) {
   T* dx = static_cast<T*>(out);
-  const T *dy = static_cast<const T*>(grad), *x = static_cast<const T*>(in), *w = static_cast<const T*>(weight);
-  T m = static_cast<T>(mean), r = static_cast<T>(rstd);
-  if (dx) {
-    double sum = lane_sum<T>(n, [&](int64_t i) { return w ? dy[i] * w[i] : dy[i]; });
-    double dot = lane_sum<T>(n, [&](int64_t i) { return (w ? dy[i] * w[i] : dy[i]) * (x[i] - m); });
-    T c1 = rms ? T(0) : static_cast<T>(sum / static_cast<double>(n)), c2 = static_cast<T>(dot * rstd * rstd / static_cast<double>(n));
+  const T *dy = static_cast<const T*>(grad), *x = static_cast<const T*>(in);
+  const T *w = static_cast<const T*>(weight), m = static_cast<T>(mean);
+  const T r = static_cast<T>(rstd);
+  if (dx && w) layer_norm_dx(dx, dy, x, w, m, rstd, n, rms);
+  if (dx && !w) layer_norm_dx(dx, dy, x, Ones<T>(), m, rstd, n, rms);
+  if (dw && db) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) dx[i] = ((w ? dy[i] * w[i] : dy[i]) - c1 - (x[i] - m) * c2) * r;
+    for (int64_t i = 0; i < n; ++i) {
+      dw[i] += static_cast<double>(dy[i] * (x[i] - m) * r);
+      db[i] += static_cast<double>(dy[i]);
+    }
+    return;
   }
-  if (dw)
+  if (dw) {
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) dw[i] += static_cast<double>(dy[i] * (x[i] - m) * r);
-  if (db)
+  }
+  if (db) {
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) db[i] += static_cast<double>(dy[i]);
+  }
 }
 
 template <class T, int I>
 void fill_type(RowsTable& t) {
-  t.softmax[I] = softmax<T>;
-  t.log_softmax[I] = log_softmax<T>;
-  t.softmax_backward[I] = softmax_backward<T>;
-  t.log_softmax_backward[I] = log_softmax_backward<T>;
   t.layer_norm[I] = layer_norm<T>;
   t.layer_norm_backward[I] = layer_norm_backward<T>;
 }
@@ -133,6 +96,8 @@ void fill_type(RowsTable& t) {
 void fill_rows(Table& t) {
   fill_type<float, 0>(t.rows);
   fill_type<double, 1>(t.rows);
+  fill_rows_softmax(t.rows);
+  fill_rows_loss(t.rows);
 }
 
 }  // namespace lampas::kernels::LAMPAS_ISA

@@ -1,4 +1,5 @@
-// One pass per row: softmax, normalisation, losses.
+// One call per row (or per strip of columns): softmax, normalisation, losses. Sums run in 64 lanes
+// and fixed blocks, as in reduce.h. Arrays of two are for float32 (0) and float64 (1).
 #pragma once
 #include "core/dtype.h"
 #include "kernels/env.h"
@@ -6,17 +7,37 @@
 namespace lampas::kernels {
 
 struct RowsTable {
-  // Indexed by float32 = 0, float64 = 1.
-  // y = softmax(x) or log_softmax(x) of n contiguous elements.
+  // y = softmax(x) or log_softmax(x) of n contiguous elements. y may be x.
   void (*softmax[2])(void* y, const void* x, int64_t n);
   void (*log_softmax[2])(void* y, const void* x, int64_t n);
   // dx from dy and y.
   void (*softmax_backward[2])(void* dx, const void* dy, const void* y, int64_t n);
   void (*log_softmax_backward[2])(void* dx, const void* dy, const void* y, int64_t n);
+  // The same along columns: element i of column c, 0 <= c < cols, at [i * stride + c] everywhere.
+  void (*softmax_cols[2])(void* y, const void* x, int64_t n, int64_t cols, int64_t stride);
+  void (*log_softmax_cols[2])(void* y, const void* x, int64_t n, int64_t cols, int64_t stride);
+  void (*softmax_backward_cols[2])(void* dx, const void* dy, const void* y, int64_t n, int64_t cols,
+                                   int64_t stride);
+  void (*log_softmax_backward_cols[2])(void* dx, const void* dy, const void* y, int64_t n,
+                                       int64_t cols, int64_t stride);
+
   // y = (x - mean) * rstd * weight + bias; weight and bias may be null. rms: without the mean.
-  void (*layer_norm[2])(void* y, double* mean, double* rstd, const void* x, const void* weight, const void* bias, int64_t n, double eps, bool rms);
-  // dx of one row; adds to the sums of dweight and dbias (null: not wanted), which are double.
-  void (*layer_norm_backward[2])(void* dx, double* dweight, double* dbias, const void* dy, const void* x, const void* weight, double mean, double rstd, int64_t n, bool rms);
+  void (*layer_norm[2])(void* y, double* mean, double* rstd, const void* x, const void* weight,
+                        const void* bias, int64_t n, double eps, bool rms);
+  // dx of one row; adds to the sums of dweight and dbias. Null where not wanted.
+  void (*layer_norm_backward[2])(void* dx, double* dweight, double* dbias, const void* dy,
+                                 const void* x, const void* weight, double mean, double rstd,
+                                 int64_t n, bool rms);
+
+  // Cross-entropy of one row of logits, from log_sum = log(sum(exp(x))), which is written too:
+  //   loss = hit * (log_sum - x[target]) + even * sum_j weight[j] * (log_sum - x[j])
+  // weight null: ones. Without smoothing `even` is 0; `hit` holds the target's own weight.
+  void (*cross_entropy[2])(void* loss, void* log_sum, const void* x, const void* weight, int64_t n,
+                           int64_t target, double hit, double even);
+  // dx of hit * loss term and even * loss term as above, both already times the loss's gradient.
+  void (*cross_entropy_backward[2])(void* dx, const void* x, const void* log_sum,
+                                    const void* weight, int64_t n, int64_t target, double hit,
+                                    double even);
 };
 
 }  // namespace lampas::kernels

@@ -1,0 +1,153 @@
+// Scans: running sums, products, extremes.
+#include "kernels/reduce_loop.h"
+
+namespace lampas::kernels::LAMPAS_ISA {
+
+namespace {
+// ---- running sums of a contiguous line of floats -----------------------------------------------
+// Prefix sums within a vector of doubles by shifted additions; only the carry runs from vector to
+// vector, so that one addition's delay is paid per vector and not per element.
+#if defined(__AVX512F__)
+constexpr int kWidth = 8;
+#elif defined(__AVX2__)
+constexpr int kWidth = 4;
+#else
+constexpr int kWidth = 2;
+#endif
+using Doubles = double __attribute__((vector_size(kWidth * 8)));
+using Floats = float __attribute__((vector_size(kWidth * 4)));
+
+template <int kBy, int... kIndex>
+LAMPAS_INLINE Doubles shift_up(Doubles v, std::integer_sequence<int, kIndex...>) {
+  // Lanes below kBy come from the zeros.
+  return __builtin_shufflevector(v, Doubles{}, (kIndex < kBy ? kWidth : kIndex - kBy)...);
+}
+template <int... kIndex>
+LAMPAS_INLINE Doubles last_lane(Doubles v, std::integer_sequence<int, kIndex...>) {
+  return __builtin_shufflevector(v, v, (kIndex * 0 + kWidth - 1)...);
+}
+
+template <class T>
+void cumsum_line(T* y, const T* x, int64_t n) {
+  using Vector = std::conditional_t<std::is_same_v<T, float>, Floats, Doubles>;
+  constexpr auto lanes = std::make_integer_sequence<int, kWidth>();
+  Doubles carry{};
+  int64_t i = 0;
+  for (; i + kWidth <= n; i += kWidth) {
+    Vector raw;
+    __builtin_memcpy(&raw, x + i, sizeof raw);
+    Doubles v = __builtin_convertvector(raw, Doubles);
+    v += shift_up<1>(v, lanes);
+    if constexpr (kWidth > 2) v += shift_up<2>(v, lanes);
+    if constexpr (kWidth > 4) v += shift_up<4>(v, lanes);
+    raw = __builtin_convertvector(v + carry, Vector);
+    carry += last_lane(v, lanes);
+    __builtin_memcpy(y + i, &raw, sizeof raw);
+  }
+  double total = carry[0];
+  for (; i < n; ++i) y[i] = static_cast<T>(total += static_cast<double>(x[i]));
+}
+
+// ---- any line, any type -----------------------------------------------------------------------
+template <class Op, class T>
+void scan(void* out, const void* in, int64_t n, int64_t step) {
+  using W = Wide<T>;
+  W* y = static_cast<W*>(out);
+  const T* x = static_cast<const T*>(in);
+  if constexpr (std::is_same_v<Op, SumOp> && std::is_floating_point_v<T>)
+    if (step == 1) return cumsum_line(y, x, n);
+  auto total = Op::template start<Total<W>>();
+  for (int64_t i = 0; i < n; ++i) {
+    total = Op::join(total, Total<W>(static_cast<W>(x[i * step])));
+    y[i * step] = static_cast<W>(total);
+  }
+}
+
+template <class Op, class T>
+void scan_cols(void* out, const void* in, int64_t n, int64_t count, int64_t stride) {
+  using W = Wide<T>;
+  W* y = static_cast<W*>(out);
+  const T* x = static_cast<const T*>(in);
+  for (int64_t c = 0; c < count; c += kStrip) {
+    const int64_t w = std::min(count - c, kStrip);
+    Total<W> total[kStrip];
+    for (int64_t k = 0; k < w; ++k) total[k] = Op::template start<Total<W>>();
+    for (int64_t i = 0; i < n; ++i) {
+      const T* from = x + i * stride + c;
+      W* to = y + i * stride + c;
+#pragma GCC ivdep
+      for (int64_t k = 0; k < w; ++k) {
+        total[k] = Op::join(total[k], Total<W>(static_cast<W>(from[k])));
+        to[k] = static_cast<W>(total[k]);
+      }
+    }
+  }
+}
+
+template <class Op, class T>
+void running(void* out, int64_t* at, const void* in, int64_t n, int64_t step) {
+  T* y = static_cast<T*>(out);
+  const T* x = static_cast<const T*>(in);
+  T best = x[0];
+  int64_t index = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const T v = x[i * step];
+    // A NaN is replaced by nothing but the next one.
+    const bool take = v != v || (best == best && !Op::better(v, best));
+    best = take ? v : best;
+    index = take ? i : index;
+    y[i * step] = best;
+    at[i * step] = index;
+  }
+}
+
+// The running sum of exponentials, scaled by the running maximum.
+template <class T>
+void logcumsumexp(void* out, const void* in, int64_t n, int64_t step) {
+  T* y = static_cast<T*>(out);
+  const T* x = static_cast<const T*>(in);
+  double top = -kInf<double>, total = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double v = x[i * step];
+    if (v > top) {
+      total = total * std::exp(top - v) + 1;
+      top = v;
+    } else if (v == top) {  // two infinities too
+      total += v == -kInf<double> ? 0 : 1;
+    } else {
+      total += std::exp(v - top);
+    }
+    const double sum = top == kInf<double> && total == total ? top : top + std::log(total);
+    y[i * step] = static_cast<T>(sum);
+  }
+}
+
+template <class T>
+void fill_type(ReduceTable& t) {
+  constexpr int d = static_cast<int>(dtype_of<T>::value);
+  t.cumsum[d] = scan<SumOp, T>;
+  t.cumprod[d] = scan<ProdOp, T>;
+  t.cumsum_cols[d] = scan_cols<SumOp, T>;
+  t.cumprod_cols[d] = scan_cols<ProdOp, T>;
+  if constexpr (!is_cplx<T>) {
+    t.cummax[d] = running<MaxOp, T>;
+    t.cummin[d] = running<MinOp, T>;
+  }
+  if constexpr (std::is_floating_point_v<T>) t.logcumsumexp[d] = logcumsumexp<T>;
+}
+}  // namespace
+
+void fill_scans(ReduceTable& t) {
+  fill_type<bool>(t);
+  fill_type<uint8_t>(t);
+  fill_type<int8_t>(t);
+  fill_type<int16_t>(t);
+  fill_type<int32_t>(t);
+  fill_type<int64_t>(t);
+  fill_type<float>(t);
+  fill_type<double>(t);
+  fill_type<c64>(t);
+  fill_type<c128>(t);
+}
+
+}  // namespace lampas::kernels::LAMPAS_ISA
