@@ -21,6 +21,7 @@ _ALLOWED = {
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
+    ("_codecs", "encode"),
 }
 
 
@@ -32,7 +33,16 @@ class _DataUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(
                 f"it wants to use {module}.{name}, which no data file needs: do not trust it"
             )
+        if module == "_codecs":
+            return _latin1_bytes
         return getattr(np, name) if module == "numpy" else np.empty(0).__reduce__()[0]
+
+
+def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
+    """How Python 3 writes bytes in pickles that Python 2 can read."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it wants to encode text as {encoding}")
+    return text.encode("latin1")
 
 
 def read_data_pickle(path: str) -> dict[str, Any]:

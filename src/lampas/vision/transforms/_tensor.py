@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 import lampas
 from lampas.vision.transforms._conversion_functional import convert_image_dtype
 from lampas.vision.transforms._modes import InterpolationMode
@@ -337,11 +339,11 @@ def equalize(img: lampas.Tensor) -> lampas.Tensor:
 
 
 def _equalized(plane: lampas.Tensor) -> lampas.Tensor:
-    counts = lampas.bincount(plane.reshape(-1).to(lampas.int64), minlength=256)
-    used = counts[counts != 0]
-    step = int(used[:-1].sum().item()) // 255
+    values = plane.numpy()
+    counts = np.bincount(values.reshape(-1), minlength=256)
+    step = int(counts[counts != 0][:-1].sum()) // 255
     if step == 0:
         return plane
-    table = (counts.cumsum(0) + step // 2) // step
-    table = lampas.cat((table.new_zeros(1), table[:-1])).clamp(0, 255)
-    return table[plane.to(lampas.int64)].to(lampas.uint8)
+    table = (counts.cumsum() + step // 2) // step
+    table = np.concatenate(([0], table[:-1])).clip(0, 255).astype(np.uint8)
+    return lampas.from_numpy(table[values])

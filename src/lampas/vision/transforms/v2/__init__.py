@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from lampas.vision import transforms as _v1
 from lampas.vision.transforms import *  # noqa: F403
-from lampas.vision.transforms.v2 import functional
 from lampas.vision.transforms.v2._conversion import (
     RGB,
     CutMix,
@@ -28,6 +27,5 @@ __all__ = [
     "ToImage",
     "ToPureTensor",
     "Transform",
-    "functional",
     *_v1.__all__,
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import lampas
 from lampas import nn
 from lampas.vision.transforms import functional as F1
-from lampas.vision.transforms.v2 import functional as F
+from lampas.vision.transforms.v2.functional import to_dtype, to_image
 
 
 class Transform(nn.Module):
@@ -31,7 +31,7 @@ class ToImage(nn.Module):
     """A PIL image or array to a tensor ``(C, H, W)``; values and depth stay."""
 
     def forward(self, inpt: Any) -> lampas.Tensor:
-        return F.to_image(inpt)
+        return to_image(inpt)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -53,7 +53,7 @@ class ToDtype(nn.Module):
         self.scale = scale
 
     def forward(self, inpt: lampas.Tensor) -> lampas.Tensor:
-        return F.to_dtype(inpt, self.dtype, self.scale)
+        return to_dtype(inpt, self.dtype, self.scale)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(dtype={self.dtype}, scale={self.scale})"
@@ -93,9 +93,8 @@ class _Mixing(nn.Module):
         return nn.functional.one_hot(labels, num_classes=self.num_classes).to(lampas.float32)
 
     def _lambda(self) -> float:
-        # As PyTorch's Beta distribution draws it: from a Dirichlet of two parameters.
-        both = lampas.full((1, 2), float(self.alpha))
-        return float(lampas._sample_dirichlet(both)[0, 0].item())
+        alpha = float(self.alpha)
+        return float(lampas.distributions.Beta(alpha, alpha).sample(()).item())
 
     def _mixed(self, images: lampas.Tensor, lam: float) -> tuple[lampas.Tensor, float]:
         raise NotImplementedError(f"{type(self).__name__} does not define _mixed")
