@@ -15,7 +15,7 @@ import lampas
 from lampas.vision import io as image_io
 from lampas.vision import transforms as tr
 from lampas.vision import utils
-from lampas.vision.transforms import InterpolationMode, v2
+from lampas.vision.transforms import InterpolationMode, _batch, v2
 from lampas.vision.transforms import functional as F
 
 Image = pytest.importorskip("PIL.Image")
@@ -93,6 +93,18 @@ def test_dtypes_scale_to_their_ranges() -> None:
     assert lampas.equal(F.convert_image_dtype(F.convert_image_dtype(every), lampas.uint8), every)
     with pytest.raises(RuntimeError, match="cannot be performed safely"):
         F.convert_image_dtype(lampas.rand(2), lampas.int32)
+
+
+def test_bytes_are_divided_as_the_divider_does() -> None:
+    """All 256 of them, to the last bit, whether or not the addition is fused."""
+    every = np.arange(256, dtype=np.uint8)
+    quotients = every.astype(np.float32) / np.float32(255)
+    assert np.array_equal(_batch.bytes_to_unit(lampas.from_numpy(every)).numpy(), quotients)
+    exact = every * np.float64(np.float32(_batch._HIGH_255TH))
+    low = every * np.float64(np.float32(_batch._LOW_255TH))
+    assert np.array_equal((exact + low).astype(np.float32), quotients)
+    assert np.array_equal(exact.astype(np.float32) + low.astype(np.float32), quotients)
+    assert np.array_equal(exact.astype(np.float32), exact)
 
 
 # ---- tensors against Pillow --------------------------------------------------------------------

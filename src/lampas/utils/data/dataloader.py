@@ -320,7 +320,10 @@ def _checked_context(context: Any, num_workers: int) -> Any:
 class _BaseDataLoaderIter:
     """One pass over a loader."""
 
-    _stopped = False
+    @property
+    def _stopped(self) -> bool:
+        """Whether the workers, if there are any, are gone."""
+        return False
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self._dataset = loader.dataset
@@ -396,7 +399,7 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
         fetcher = make_fetcher(
             self._iterable, self._dataset, self._auto_collation, self._collate_fn, self._drop_last
         )
-        self._fetch = fetcher.fetch
+        self._fetch: Callable[[Any], Any] = fetcher.fetch
         if isinstance(fetcher, MapFetcher) and fetcher.fetch_whole is not None:
             rows = index_batches(self._index_sampler)
             if rows is not None:

@@ -239,7 +239,7 @@ class ConcatDataset(Dataset[_T_co]):
                 place = np.nonzero(member_of == member)[0]
                 places.append(place)
                 own_rows = lampas.from_numpy(rows[place] - starts[member])
-                parts.append(fetchers[member](own_rows))  # type: ignore[misc]
+                parts.append(fetchers[member](own_rows))
             if len(parts) == 1:
                 return parts[0]
             return _merged(parts, lampas.from_numpy(np.concatenate(places).argsort()))
@@ -287,7 +287,7 @@ class ChainDataset(IterableDataset[Any]):
             yield from dataset
 
     def __len__(self) -> int:
-        return sum(len(dataset) for dataset in self._members())  # type: ignore[arg-type]
+        return sum(len(dataset) for dataset in self._members())  # type: ignore[arg-type,misc]
 
 
 @batchable

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import shutil
 import sys
-import tarfile
-import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import tarfile
 
 _CHUNK = 1 << 18
 _SECONDS_OF_SILENCE = 30
 _USER_AGENT = "lampas"
-_REQUEST_ERRORS = (OSError, urllib.error.URLError, ValueError)
+# What urllib raises is an OSError.
+_REQUEST_ERRORS = (OSError, ValueError)
 
 
 def calculate_md5(fpath: str | Path, chunk_size: int = 1024 * 1024) -> str:
     """The MD5 sum of a file, in hexadecimal. It tells damage, not tampering."""
+    import hashlib
+
     digest = hashlib.md5(usedforsecurity=False)
     with open(fpath, "rb") as file:
         while chunk := file.read(chunk_size):
@@ -102,6 +100,8 @@ def download(urls: Sequence[str], folder: str | Path, filename: str, md5: str | 
 
 
 def _reason(error: BaseException) -> str:
+    import urllib.error
+
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answers {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
@@ -111,6 +111,8 @@ def _reason(error: BaseException) -> str:
 
 def _fetch(url: str, part: str, md5: str | None) -> None:
     """Fetches ``url`` into ``part``, going on where an earlier attempt stopped."""
+    import urllib.error
+
     have = os.path.getsize(part) if os.path.exists(part) else 0
     try:
         _receive(url, part, have)
@@ -131,6 +133,8 @@ def _fetch(url: str, part: str, md5: str | None) -> None:
 
 
 def _receive(url: str, part: str, have: int) -> None:
+    import urllib.request
+
     headers = {"User-Agent": _USER_AGENT}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -152,10 +156,16 @@ def _receive(url: str, part: str, have: int) -> None:
 def _progress(url: str, total: int | None, done: int) -> Any:
     from tqdm import tqdm
 
-    name = os.path.basename(urllib.parse.urlparse(url).path) or url
+    name = _file_name(url) or url
     return tqdm(
         desc=name, total=total, initial=done, unit="B", unit_scale=True, file=sys.stderr, leave=True
     )
+
+
+def _file_name(url: str) -> str:
+    from urllib.parse import urlparse
+
+    return os.path.basename(urlparse(url).path)
 
 
 def download_url(
@@ -170,7 +180,7 @@ def download_url(
     Raises:
         DownloadError: it cannot be had, or its MD5 sum is wrong.
     """
-    name = str(filename) if filename else os.path.basename(urllib.parse.urlparse(url).path)
+    name = str(filename) if filename else _file_name(url)
     download([url], root, name, md5)
 
 
@@ -186,6 +196,10 @@ def extract_archive(
         RuntimeError: the suffix is none of these.
         ValueError: a member's path leads outside of the folder.
     """
+    import shutil
+    import tarfile
+    import zipfile
+
     source = str(from_path)
     folder = os.path.dirname(source) if to_path is None else str(to_path)
     if source.endswith((".tar", ".tgz", ".tbz2", ".tbz", ".txz")) or ".tar." in source:
@@ -212,6 +226,8 @@ def extract_archive(
 
 
 def _extract_tar(tar: tarfile.TarFile, folder: str) -> None:
+    import tarfile
+
     if hasattr(tarfile, "data_filter"):
         tar.extractall(folder, filter="data")
         return
@@ -234,7 +250,7 @@ def download_and_extract_archive(
 ) -> None:
     """Fetches an archive and unpacks it."""
     folder = os.path.expanduser(download_root)
-    name = str(filename) if filename else os.path.basename(urllib.parse.urlparse(url).path)
+    name = str(filename) if filename else _file_name(url)
     path = download([url], folder, name, md5)
     extract_archive(path, folder if extract_root is None else extract_root, remove_finished)
 
@@ -260,6 +276,8 @@ def open_compressed(path: str | Path, suffix: str | None = None) -> Any:
 @contextlib.contextmanager
 def atomic_writer(path: str) -> Any:
     """A binary file that gets the name ``path`` only when it is complete."""
+    import tempfile
+
     folder, name = os.path.split(path)
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=folder or ".")
     try:

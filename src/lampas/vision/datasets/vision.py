@@ -156,15 +156,18 @@ class _PixelBatches:
         self.dataset = dataset
         self.pixels = pixels
         self.labels = labels
+        self.plan = dataset._plan_for(pixels)
 
     @property
     def draws(self) -> bool:
         """Whether random numbers may be drawn, by a plan's step or by unknown functions."""
-        steps = self.dataset._plan_for(self.pixels)
+        steps = self.plan
         return steps.draws or bool(steps.rest) or self.dataset.target_transform is not None
 
     def __call__(self, indices: lampas.Tensor) -> Any:
-        steps = self.dataset._plan_for(self.pixels)
+        steps = self.plan
+        if not steps.is_for(self.dataset.transform):
+            steps = self.plan = self.dataset._plan_for(self.pixels)
         target_transform = self.dataset.target_transform
         if not steps.makes_tensors or (steps.draws and target_transform is not None):
             return None

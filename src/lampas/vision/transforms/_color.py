@@ -224,7 +224,7 @@ class GaussianBlur(_Geometric):
 class _WithProbability(_Geometric):
     """Base of the transforms that do one thing with probability ``p``."""
 
-    _shown = ("p",)
+    _shown: tuple[str, ...] = ("p",)
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()

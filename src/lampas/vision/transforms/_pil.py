@@ -68,7 +68,8 @@ def pad(img: Any, sides: tuple[int, int, int, int], fill: Any, mode: str) -> Any
         return _pad_with(img, (left, top, right, bottom), fill)
     array = np.asarray(img)
     rest = ((0, 0),) * (array.ndim - 2)
-    made = pil_image().fromarray(np.pad(array, ((top, bottom), (left, right), *rest), mode=mode))
+    widths: Any = ((top, bottom), (left, right), *rest)
+    made = pil_image().fromarray(np.pad(array, widths, mode))  # type: ignore[call-overload]
     if img.mode == "P":
         made.putpalette(img.getpalette())
     return made

@@ -151,13 +151,13 @@ def _sides(padding: Any) -> tuple[int, int, int, int]:
     """Left, top, right, bottom."""
     if not isinstance(padding, (numbers.Number, tuple, list)):
         raise TypeError(f"Got inappropriate padding arg {padding!r}")
-    values = [padding] if isinstance(padding, numbers.Number) else list(padding)
+    values: list[Any] = [padding] if isinstance(padding, numbers.Number) else list(padding)
     if len(values) not in (1, 2, 4):
         raise ValueError(
             f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(values)} element "
             "tuple"
         )
-    left, top, right, bottom = values * (4 // len(values))
+    left, top, right, bottom = (int(value) for value in values * (4 // len(values)))
     return left, top, right, bottom
 
 
@@ -190,7 +190,7 @@ def _height_and_width(size: Any) -> tuple[int, int]:
     if isinstance(size, numbers.Number):
         return int(size), int(size)  # type: ignore[call-overload]
     values = tuple(size)
-    return (values[0], values[0]) if len(values) == 1 else values  # type: ignore[return-value]
+    return (values[0], values[0]) if len(values) == 1 else values
 
 
 def center_crop(img: Any, output_size: Any) -> Any:
@@ -351,7 +351,7 @@ def affine(
         raise ValueError(f"Argument scale should be positive, got {scale}")
     if len(translate) != 2:
         raise ValueError(f"Argument translate should be a sequence of length 2, got {translate}")
-    shears = [float(shear), 0.0] if isinstance(shear, numbers.Number) else [float(s) for s in shear]
+    shears = [float(shear), 0.0] if isinstance(shear, (int, float)) else [float(s) for s in shear]
     shears = [shears[0], shears[0]] if len(shears) == 1 else shears
     mode = interpolation_mode(interpolation)
     _, height, width = get_dimensions(img)
@@ -474,7 +474,7 @@ def gaussian_blur(img: Any, kernel_size: Any, sigma: Any = None) -> Any:
         )
     if sigma is None:
         sigma = [size * 0.15 + 0.35 for size in sizes]
-    sigmas = [float(sigma)] * 2 if isinstance(sigma, numbers.Number) else [float(s) for s in sigma]
+    sigmas = [float(sigma)] * 2 if isinstance(sigma, (int, float)) else [float(s) for s in sigma]
     sigmas = sigmas * 2 if len(sigmas) == 1 else sigmas
     if len(sigmas) != 2 or min(sigmas) <= 0.0:
         raise ValueError(f"sigma should have positive values, got {sigma}")

@@ -53,7 +53,7 @@ def _like_mapping(model: Any, items: dict[Any, Any]) -> Any:
             made = copy.copy(model)
             made.update(items)
             return made
-        return type(model)(items)  # type: ignore[call-arg]
+        return type(model)(items)
     except TypeError:
         return items
 
@@ -68,7 +68,7 @@ def _like_sequence(model: Any, items: list[Any]) -> Any:
             for i, item in enumerate(items):
                 made[i] = item
             return made
-        return type(model)(items)  # type: ignore[call-arg]
+        return type(model)(items)
     except TypeError:
         return items
 

@@ -109,12 +109,14 @@ class Sender:
 
     def send(self, value: Any) -> None:
         """Sends ``value``; what pickling raises comes before anything is sent."""
-        file, buffers = io.BytesIO(), []
+        file = io.BytesIO()
+        buffers: list[pickle.PickleBuffer] = []
         _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(value)
         views = [buffer.raw() for buffer in buffers]
         sizes = [view.nbytes for view in views]
         starts, total = _places(sizes)
-        trouble = None
+        trouble: str | None = None
+        header: tuple[Any, ...]
         if self.socket is not None and total >= _SMALLEST_SHARED:
             try:
                 fd = _shared_file(views, starts, total)
