@@ -17,7 +17,8 @@ enum class Pointwise : uint8_t {
 inline constexpr int kPointwise = static_cast<int>(Pointwise::count);
 
 // Whether an operand is one element (bit i of the mask) or n of them. `out` may be an operand.
-using PointwiseFn = void (*)(void* out, const void* const* in, unsigned scalar_mask, int64_t n, const double* params);
+using PointwiseFn = void (*)(void* out, const void* const* in, unsigned scalar_mask, int64_t n,
+                             const double* params);
 using CastFn = void (*)(void* out, const void* in, int64_t n);
 
 struct PointwiseTable {
@@ -25,9 +26,11 @@ struct PointwiseTable {
   PointwiseFn fn[kPointwise][kDTypes];
   CastFn cast[kDTypes][kDTypes];  // [to][from]
   // n elements of `item` bytes; steps in bytes.
-  void (*copy_strided)(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n, int item);
+  void (*copy_strided)(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n,
+                       int item);
   // to[r * to_row + c] = from[c * from_row + r], in elements of `item` bytes.
-  void (*transpose)(void* to, int64_t to_row, const void* from, int64_t from_row, int64_t rows, int64_t cols, int item);
+  void (*transpose)(void* to, int64_t to_row, const void* from, int64_t from_row, int64_t rows,
+                    int64_t cols, int item);
   void (*fill)(void* to, const void* one, int64_t n, int item);
   // out = condition ? a : b, by bytes of an element; the mask as in PointwiseFn.
   void (*where)(void* out, const void* const* in, unsigned scalar_mask, int64_t n, int item);

@@ -7,14 +7,17 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-[[gnu::always_inline]] inline float widen(bf16 v) { return std::bit_cast<float>(static_cast<uint32_t>(v.bits) << 16); }
+[[gnu::always_inline]] inline float widen(bf16 v) {
+  return std::bit_cast<float>(static_cast<uint32_t>(v.bits) << 16);
+}
 [[gnu::always_inline]] inline bf16 narrow_bf16(float v) {
   uint32_t u = std::bit_cast<uint32_t>(v);
   uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
   return {static_cast<uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded)};
 }
 [[gnu::always_inline]] inline float widen(f16 v) {
-  uint32_t sign = static_cast<uint32_t>(v.bits & 0x8000u) << 16, rest = static_cast<uint32_t>(v.bits & 0x7fffu) << 13;
+  uint32_t sign = static_cast<uint32_t>(v.bits & 0x8000u) << 16,
+           rest = static_cast<uint32_t>(v.bits & 0x7fffu) << 13;
   uint32_t finite = std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f);
   return std::bit_cast<float>(sign | (rest >= 0x0f800000u ? rest + 0x70000000u : finite));
 }
@@ -46,7 +49,8 @@ template <class To, class From>
       return narrow_bf16(f);
   } else if constexpr (is_cplx<From>) {
     if constexpr (is_cplx<To>)
-      return To(static_cast<typename To::value_type>(v.real()), static_cast<typename To::value_type>(v.imag()));
+      return To(static_cast<typename To::value_type>(v.real()),
+                static_cast<typename To::value_type>(v.imag()));
     else if constexpr (std::is_same_v<To, bool>)
       return v.real() != 0 || v.imag() != 0;
     else
@@ -63,9 +67,16 @@ template <class To, class From>
   }
 }
 
+// Bools are read as the bytes 0 and 1 that they are: compilers make vectors of those.
 template <class To, class From>
 void cast(void* out, const void* in, int64_t n) {
   To* y = static_cast<To*>(out);
+  if constexpr (std::is_same_v<From, bool> && !std::is_same_v<To, bool>) {
+    const auto* b = static_cast<const uint8_t*>(in);
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) y[i] = convert<To>(b[i]);
+    return;
+  }
   const From* x = static_cast<const From*>(in);
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) y[i] = convert<To>(x[i]);
@@ -73,7 +84,8 @@ void cast(void* out, const void* in, int64_t n) {
 
 template <class To>
 void fill_to(PointwiseTable& t) {
-#define FROM(T, D) t.cast[static_cast<int>(dtype_of<To>::value)][static_cast<int>(DType::D)] = cast<To, T>;
+#define FROM(T, D) \
+  t.cast[static_cast<int>(dtype_of<To>::value)][static_cast<int>(DType::D)] = cast<To, T>;
   LAMPAS_DTYPES(FROM)
 #undef FROM
 }

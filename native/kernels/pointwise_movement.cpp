@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "kernels/pointwise_loop.h"
+#include "kernels/simd/vector.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
@@ -13,67 +14,101 @@ struct Word16 {
 template <class F>
 void by_size(int item, F&& f) {
   switch (item) {
-    case 1: return f(uint8_t{});
-    case 2: return f(uint16_t{});
-    case 4: return f(uint32_t{});
-    case 8: return f(uint64_t{});
-    default: return f(Word16{});
+    case 1:
+      return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
+    case 4:
+      return f(uint32_t{});
+    case 8:
+      return f(uint64_t{});
+    default:
+      return f(Word16{});
   }
 }
 
-void copy_strided(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n, int item) {
+void copy_strided(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n,
+                  int item) {
   by_size(item, [&]<class T>(T) {
     auto* d = static_cast<char*>(to);
     auto* s = static_cast<const char*>(from);
+    constexpr auto size = static_cast<int64_t>(sizeof(T));
+    auto copy = [&](int64_t d_step, int64_t s_step) __attribute__((always_inline)) {
+      for (int64_t i = 0; i < n; ++i) std::memcpy(d + i * d_step, s + i * s_step, sizeof(T));
+    };
     if (from_step == 0) {
       T v;
       std::memcpy(&v, s, sizeof v);
       for (int64_t i = 0; i < n; ++i) std::memcpy(d + i * to_step, &v, sizeof v);
-      return;
+    } else if (to_step == size && from_step == 2 * size) {
+      copy(size, 2 * size);
+    } else if (to_step == size) {
+      copy(size, from_step);
+    } else {
+      copy(to_step, from_step);
     }
-    if (to_step == static_cast<int64_t>(sizeof(T))) {
-      T* q = static_cast<T*>(to);
-      for (int64_t i = 0; i < n; ++i) std::memcpy(q + i, s + i * from_step, sizeof(T));
-      return;
-    }
-    for (int64_t i = 0; i < n; ++i) std::memcpy(d + i * to_step, s + i * from_step, sizeof(T));
   });
 }
 
-// Square blocks in registers, so that both sides move whole vectors.
-using V4 = uint32_t __attribute__((vector_size(16), aligned(4), may_alias));
-using V8 = uint32_t __attribute__((vector_size(32), aligned(4), may_alias));
-
-void block8(uint32_t* to, int64_t to_row, const uint32_t* from, int64_t from_row) {
-  V8 r[8], s[8];
-  for (int i = 0; i < 8; ++i) r[i] = *reinterpret_cast<const V8*>(from + i * from_row);
-  for (int i = 0; i < 4; ++i) {
-    s[2 * i] = __builtin_shuffle(r[2 * i], r[2 * i + 1], V8{0, 8, 1, 9, 4, 12, 5, 13});
-    s[2 * i + 1] = __builtin_shuffle(r[2 * i], r[2 * i + 1], V8{2, 10, 3, 11, 6, 14, 7, 15});
-  }
-  for (int h = 0; h < 2; ++h)
-    for (int i = 0; i < 2; ++i) {
-      V8 a = s[4 * h + i], b = s[4 * h + 2 + i];
-      r[4 * h + 2 * i] = __builtin_shuffle(a, b, V8{0, 1, 8, 9, 4, 5, 12, 13});
-      r[4 * h + 2 * i + 1] = __builtin_shuffle(a, b, V8{2, 3, 10, 11, 6, 7, 14, 15});
-    }
-  for (int i = 0; i < 4; ++i) {
-    *reinterpret_cast<V8*>(to + i * to_row) = __builtin_shuffle(r[i], r[i + 4], V8{0, 1, 2, 3, 8, 9, 10, 11});
-    *reinterpret_cast<V8*>(to + (i + 4) * to_row) = __builtin_shuffle(r[i], r[i + 4], V8{4, 5, 6, 7, 12, 13, 14, 15});
+// ---- transposition
+// -------------------------------------------------------------------------------- Square blocks in
+// registers, so that both sides move whole vectors: log2(N) rounds in which row pairs that differ
+// in one bit of their number exchange the halves that differ in that bit of the column's number.
+template <class T, int N, int kBit, int... kIndex>
+[[gnu::always_inline]] inline void exchange(Vector<T, N>& a, Vector<T, N>& b,
+                                            std::integer_sequence<int, kIndex...>) {
+  auto low = shuffle<T, N, (kIndex & kBit ? N + kIndex - kBit : kIndex)...>(a, b);
+  b = shuffle<T, N, (kIndex & kBit ? N + kIndex : kIndex + kBit)...>(a, b);
+  a = low;
+}
+template <class T, int N, int kBit>
+[[gnu::always_inline]] inline void exchange_all(Vector<T, N>* r) {
+  if constexpr (kBit < N) {
+    for (int i = 0; i < N; ++i)
+      if (!(i & kBit))
+        exchange<T, N, kBit>(r[i], r[i + kBit], std::make_integer_sequence<int, N>());
+    exchange_all<T, N, kBit * 2>(r);
   }
 }
+template <class T, int N>
+void transpose_block(T* to, int64_t to_row, const T* from, int64_t from_row) {
+  Vector<T, N> r[N];
+  for (int i = 0; i < N; ++i) std::memcpy(&r[i], from + i * from_row, sizeof r[i]);
+  exchange_all<T, N, 1>(r);
+  for (int i = 0; i < N; ++i) std::memcpy(to + i * to_row, &r[i], sizeof r[i]);
+}
 
-void transpose(void* to, int64_t to_row, const void* from, int64_t from_row, int64_t rows, int64_t cols, int item) {
+// Rows of a block: as many as fill half a cache line, fewer where registers are few or narrow.
+#if defined(__AVX512F__)
+template <class T>
+constexpr int kSide = sizeof(T) == 8 ? 8 : 16;
+#elif defined(__AVX2__)
+template <class T>
+constexpr int kSide = sizeof(T) == 8   ? 4
+                      : sizeof(T) == 4 ? 8
+                                       : 16;
+#else
+template <class T>
+constexpr int kSide = sizeof(T) == 8   ? 2
+                      : sizeof(T) == 4 ? 4
+                      : sizeof(T) == 2 ? 8
+                                       : 16;
+#endif
+
+void transpose(void* to, int64_t to_row, const void* from, int64_t from_row, int64_t rows,
+               int64_t cols, int item) {
   by_size(item, [&]<class T>(T) {
     T* d = static_cast<T*>(to);
     const T* s = static_cast<const T*>(from);
     int64_t r0 = 0;
-    if constexpr (sizeof(T) == 4) {
-      for (; r0 + 8 <= rows; r0 += 8) {
+    if constexpr (sizeof(T) <= 8) {
+      constexpr int side = kSide<T>;
+      for (; r0 + side <= rows; r0 += side) {
         int64_t c = 0;
-        for (; c + 8 <= cols; c += 8) block8(d + r0 * to_row + c, to_row, s + c * from_row + r0, from_row);
+        for (; c + side <= cols; c += side)
+          transpose_block<T, side>(d + r0 * to_row + c, to_row, s + c * from_row + r0, from_row);
         for (; c < cols; ++c)
-          for (int64_t r = r0; r < r0 + 8; ++r) d[r * to_row + c] = s[c * from_row + r];
+          for (int64_t r = r0; r < r0 + side; ++r) d[r * to_row + c] = s[c * from_row + r];
       }
     }
     for (int64_t r = r0; r < rows; ++r)
@@ -89,17 +124,38 @@ void fill(void* to, const void* one, int64_t n, int item) {
   });
 }
 
+template <class T, bool kScalarA, bool kScalarB>
+void where_loop(T* y, const uint8_t* c, const T* a, const T* b, int64_t n) {
+  [[maybe_unused]] const T one_a = *a, one_b = *b;
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) {
+    const T x = kScalarA ? one_a : a[i], z = kScalarB ? one_b : b[i];
+    y[i] = c[i] ? x : z;
+  }
+}
 void where(void* out, const void* const* in, unsigned mask, int64_t n, int item) {
+  if (n == 0) return;
   by_size(item, [&]<class T>(T) {
     T* y = static_cast<T*>(out);
     auto* c = static_cast<const uint8_t*>(in[0]);
     const T *a = static_cast<const T*>(in[1]), *b = static_cast<const T*>(in[2]);
-    if (mask == 0) {
-      for (int64_t i = 0; i < n; ++i) y[i] = c[i] ? a[i] : b[i];
-      return;
+    if (mask & 1) {
+      const bool first = *c;
+      const T* from = first ? a : b;
+      if (mask & (first ? 2u : 4u)) {
+        for (const T one = *from; n > 0; --n) *y++ = one;
+      } else if (from != y) {
+        std::memmove(y, from, static_cast<size_t>(n) * sizeof(T));
+      }
+    } else if ((mask & 6) == 6) {
+      where_loop<T, true, true>(y, c, a, b, n);
+    } else if (mask & 2) {
+      where_loop<T, true, false>(y, c, a, b, n);
+    } else if (mask & 4) {
+      where_loop<T, false, true>(y, c, a, b, n);
+    } else {
+      where_loop<T, false, false>(y, c, a, b, n);
     }
-    const int64_t sc = mask & 1 ? 0 : 1, sa = mask & 2 ? 0 : 1, sb = mask & 4 ? 0 : 1;
-    for (int64_t i = 0; i < n; ++i) y[i] = c[i * sc] ? a[i * sa] : b[i * sb];
   });
 }
 }  // namespace

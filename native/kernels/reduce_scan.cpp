@@ -1,5 +1,6 @@
 // Scans: running sums, products, extremes.
 #include "kernels/reduce_loop.h"
+#include "kernels/simd/vector.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
@@ -14,33 +15,33 @@ constexpr int kWidth = 4;
 #else
 constexpr int kWidth = 2;
 #endif
-using Doubles = double __attribute__((vector_size(kWidth * 8)));
-using Floats = float __attribute__((vector_size(kWidth * 4)));
+using Doubles = Vector<double, kWidth>;
+using Floats = Vector<float, kWidth>;
 
+// Lanes below kBy come from the zeros.
 template <int kBy, int... kIndex>
 LAMPAS_INLINE Doubles shift_up(Doubles v, std::integer_sequence<int, kIndex...>) {
-  // Lanes below kBy come from the zeros.
-  return __builtin_shufflevector(v, Doubles{}, (kIndex < kBy ? kWidth : kIndex - kBy)...);
+  return shuffle<double, kWidth, (kIndex < kBy ? kWidth : kIndex - kBy)...>(v, Doubles{});
 }
 template <int... kIndex>
 LAMPAS_INLINE Doubles last_lane(Doubles v, std::integer_sequence<int, kIndex...>) {
-  return __builtin_shufflevector(v, v, (kIndex * 0 + kWidth - 1)...);
+  return shuffle<double, kWidth, (kIndex * 0 + kWidth - 1)...>(v, v);
 }
 
 template <class T>
 void cumsum_line(T* y, const T* x, int64_t n) {
-  using Vector = std::conditional_t<std::is_same_v<T, float>, Floats, Doubles>;
+  using Raw = std::conditional_t<std::is_same_v<T, float>, Floats, Doubles>;
   constexpr auto lanes = std::make_integer_sequence<int, kWidth>();
   Doubles carry{};
   int64_t i = 0;
   for (; i + kWidth <= n; i += kWidth) {
-    Vector raw;
+    Raw raw;
     __builtin_memcpy(&raw, x + i, sizeof raw);
     Doubles v = __builtin_convertvector(raw, Doubles);
     v += shift_up<1>(v, lanes);
     if constexpr (kWidth > 2) v += shift_up<2>(v, lanes);
     if constexpr (kWidth > 4) v += shift_up<4>(v, lanes);
-    raw = __builtin_convertvector(v + carry, Vector);
+    raw = __builtin_convertvector(v + carry, Raw);
     carry += last_lane(v, lanes);
     __builtin_memcpy(y + i, &raw, sizeof raw);
   }
