@@ -23,7 +23,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
     "core": set(),
     "runtime": {"core"},
     "defs": set(),
-    "kernels/simd": set(),
+    "kernels/simd": {"core/dtype.h"},
     "kernels": {"kernels/simd", "defs", "core/dtype.h"},
     "iter": {"core", "runtime", "kernels/table.h", "dispatch/dispatch.h"},
     "dispatch": {"kernels", "runtime", "core"},
@@ -45,7 +45,7 @@ MAY_KNOW_PYTHON = {"bindings"}
 # the package must stay usable without the command line, the alias and the data sets.
 MAY_NOT_IMPORT: dict[str, set[str]] = {
     "nn": {"optim", "vision", "text", "audio", "cli", "alias"},
-    "optim": {"nn", "vision", "text", "audio", "cli", "alias"},
+    "optim": {"vision", "text", "audio", "cli", "alias"},
     "autograd": {"nn", "optim", "vision", "text", "audio", "cli", "alias"},
     "utils": {"vision", "text", "audio", "cli", "alias"},
     "vision": {"text", "audio", "cli", "alias"},
@@ -54,12 +54,16 @@ MAY_NOT_IMPORT: dict[str, set[str]] = {
     "alias": {"cli"},
 }
 
+# File -> what it may import all the same. AveragedModel is a Module, in PyTorch's place for it.
+EXEMPT: dict[str, set[str]] = {"optim/swa_utils.py": {"nn"}}
+
 LONGEST_FILE = 600
 # Tables of data, read by nobody from top to bottom.
 GENERATED = {"src/lampas/_C.pyi"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 STANDARD = re.compile(r"^[a-z_0-9]+$")
+PYTHON = {"Python.h", "structmember.h", "structseq.h"}
 # Headers of the system and the processor, wanted by few files.
 SYSTEM = re.compile(r"^(sys/|mach/|linux/)|^(\w+intrin|cpuid|unistd|pthread|sched|fcntl|signal)\.h$")
 SYSTEM_FOLDERS = {"runtime", "kernels", "kernels/simd", "tests", "bindings"}
@@ -91,7 +95,7 @@ def local_violation(here: str, target: str) -> str | None:
 def system_violation(here: str, target: str) -> str | None:
     if STANDARD.match(target):
         return None
-    if target == "Python.h" or target.startswith("nanobind/"):
+    if target in PYTHON or target.startswith("nanobind/"):
         return None if here in MAY_KNOW_PYTHON else f"{here} may not know Python ({target})"
     if SYSTEM.match(target) and here in SYSTEM_FOLDERS:
         return None
@@ -139,7 +143,8 @@ def test_imports_follow_the_arrows() -> None:
     for path in python_files():
         inside = path.relative_to(PACKAGE)
         here = inside.parts[0].removesuffix(".py")
-        for part in sorted(imported_parts(path) & MAY_NOT_IMPORT.get(here, set())):
+        forbidden = MAY_NOT_IMPORT.get(here, set()) - EXEMPT.get(inside.as_posix(), set())
+        for part in sorted(imported_parts(path) & forbidden):
             wrong.append(f"src/lampas/{inside}: {here} may not import lampas.{part}")
     assert not wrong, "\n" + "\n".join(wrong)
 
