@@ -13,6 +13,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 import lampas
 from lampas import nn
 from lampas.vision.transforms import _conversion as C
@@ -233,8 +235,10 @@ def _flip(transform: Any, spec: Spec) -> Step | None:
         return bool(lampas.rand(1) < transform.p)
 
     def apply(batch: lampas.Tensor, drawn: list[bool]) -> lampas.Tensor:
-        flipped = lampas.tensor(drawn).view(-1, *[1] * (batch.dim() - 1))
-        return lampas.where(flipped, batch.flip(axis), batch)
+        chosen = np.flatnonzero(drawn)
+        pixels = batch.numpy()  # a view: a step may overwrite the batch it is given
+        pixels[chosen] = np.flip(pixels[chosen], axis)
+        return batch
 
     return Step(spec, apply, draw)
 
@@ -257,22 +261,21 @@ def _random_crop(transform: G.RandomCrop, spec: Spec) -> Step | None:
         return G.RandomCrop._place(height, width, size)
 
     def apply(batch: lampas.Tensor, drawn: list[Any]) -> lampas.Tensor:
-        left, top = sides[:2]
+        pixels, shape = batch.numpy(), list(batch.shape)
+        before = (slice(None),) * (rows - 1)
         if any(sides):
-            shape = list(batch.shape)
             shape[rows], shape[columns] = height, width
-            padded = batch.new_zeros(shape)
-            inner = padded.narrow(rows, top, spec.height).narrow(columns, left, spec.width)
-            inner.copy_(batch)
-            batch = padded
-        places = lampas.tensor([place[:2] for place in drawn])
-        image = lampas.arange(len(drawn))[:, None, None]
-        row = (places[:, :1] + lampas.arange(size[0]))[:, :, None]
-        column = (places[:, 1:] + lampas.arange(size[1]))[:, None, :]
-        if rows == 1:
-            return batch[image, row, column]
-        # Indices on both sides of a slice would move the sliced axis to the back.
-        return batch.permute(0, 2, 3, 1)[image, row, column].permute(0, 3, 1, 2).contiguous()
+            padded = np.zeros(shape, pixels.dtype)
+            left, top = sides[:2]
+            inner = (slice(top, top + spec.height), slice(left, left + spec.width))
+            padded[(slice(None), *before, *inner)] = pixels
+            pixels = padded
+        shape[rows], shape[columns] = size
+        made = np.empty(shape, pixels.dtype)
+        for image, (top, left, _, _) in enumerate(drawn):
+            place = (slice(top, top + size[0]), slice(left, left + size[1]))
+            made[image] = pixels[(image, *before, *place)]
+        return lampas.from_numpy(made)
 
     return Step(spec._replace(height=size[0], width=size[1]), apply, draw)
 
