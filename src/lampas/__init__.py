@@ -65,3 +65,6 @@ def __getattr__(name: str) -> _Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_submodules(), *_LAZY_FUNCTIONS})
+
+
+__all__ = sorted(n for n in globals() if not n.startswith("_"))

@@ -108,7 +108,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     if name in ("gradcheck", "gradgradcheck", "GradcheckError"):
-        return getattr(importlib.import_module("lampas.autograd.gradcheck"), name)
+        return getattr(importlib.import_module("lampas.autograd._gradcheck"), name)
     if name in ("functional", "graph", "forward_ad", "profiler"):
         return importlib.import_module(f"lampas.autograd.{name}")
     from lampas._suggest import missing_name
