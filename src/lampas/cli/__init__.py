@@ -1,4 +1,4 @@
-"""The command `lampas`: train, run, doctor."""
+"""The command `lampas`: train, run, bench, doctor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "train": "train a model on images, in five steps, with a report",
     "run": "run a PyTorch program on Lampas, unmodified",
+    "bench": "time typical operations, beside PyTorch if there is one",
     "doctor": "say what this machine offers, what is used, and what is wrong",
 }
 
