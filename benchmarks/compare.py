@@ -45,8 +45,8 @@ def run_rounds(chosen: argparse.Namespace) -> tuple[Times, dict[str, str]]:
         for name in ours | theirs:
             a, b = ours.get(name, "crashed"), theirs.get(name, "crashed")
             if isinstance(a, str) or isinstance(b, str):
-                sides = {"lampas": a, "torch": b}
-                failed[name] = ", ".join(f"{k}: {v}" for k, v in sides.items() if isinstance(v, str))
+                sides = (("lampas", a), ("torch", b))
+                failed[name] = ", ".join(f"{k}: {v}" for k, v in sides if isinstance(v, str))
             else:
                 times.setdefault(name, []).append((a, b))
     return times, failed

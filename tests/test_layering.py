@@ -1,4 +1,4 @@
-"""The arrows of the house: which folder may use which, in C++ and in Python, and how long files are.
+"""The arrows of the house: which folder may use which, in C++ and in Python; length of files.
 
 The tables below are the design (ARCHITECTURE.md shows the same picture in words). A failure
 means that either the new arrow is wrong or the design has changed; then change the table and the
@@ -65,7 +65,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 STANDARD = re.compile(r"^[a-z_0-9]+$")
 PYTHON = {"Python.h", "structmember.h", "structseq.h"}
 # Headers of the system and the processor, wanted by few files.
-SYSTEM = re.compile(r"^(sys/|mach/|linux/)|^(\w+intrin|cpuid|unistd|pthread|sched|fcntl|signal)\.h$")
+SYSTEM = re.compile(
+    r"^(sys/|mach/|linux/)|^(\w+intrin|cpuid|unistd|pthread|sched|fcntl|signal)\.h$"
+)
 SYSTEM_FOLDERS = {"runtime", "kernels", "kernels/simd", "tests", "bindings"}
 
 

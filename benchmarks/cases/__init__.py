@@ -1,4 +1,4 @@
-"""Benchmark cases: functions that take a library with PyTorch's interface and return the work to time."""
+"""Benchmark cases: functions that take a library and return the work to time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ Work = Callable[[], Any]
 Case = Callable[[Any], Work]
 
 CASES: dict[str, Case] = {}
-FAMILIES = ("calls", "products", "convolutions", "elementwise", "reductions", "indexing", "training")
+FAMILIES = (
+    "calls", "products", "convolutions", "elementwise", "reductions", "indexing", "training",
+)  # fmt: skip
 
 
 def case(name: str) -> Callable[[Case], Case]:
