@@ -1,9 +1,3 @@
-// Products of complex numbers are not contracted to fused ones: z * conj(z) has no imaginary part.
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#endif
 #include "kernels/pointwise_loop.h"
 
 namespace lampas::kernels::LAMPAS_ISA {

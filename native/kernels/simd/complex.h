@@ -48,10 +48,13 @@ std::complex<R> sinc_(std::complex<R> z) {
   z *= R(3.14159265358979323846);
   return std::sin(z) / z;
 }
-// Without the standard library's second look at infinities, which keeps loops from vectors.
+// Without the standard library's second look at infinities, which keeps loops from vectors. The
+// difference is a sum, so that no compiler makes a fused operation of half of it: z * conj(z) has
+// no imaginary part.
 template <class R>
 LAMPAS_INLINE std::complex<R> product(std::complex<R> a, std::complex<R> b) {
-  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+  const R minus = from_bits(bits(a.imag() * b.imag()) ^ kSign<R>);
+  return {a.real() * b.real() + minus, a.real() * b.imag() + a.imag() * b.real()};
 }
 template <class T>
 requires(!is_cplx<T>) LAMPAS_INLINE T product(T a, T b) { return static_cast<T>(a * b); }

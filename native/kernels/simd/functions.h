@@ -298,8 +298,7 @@ LAMPAS_INLINE Normal<double> normal(double a) {
 }
 template <class T>
 LAMPAS_INLINE T gelu_(T a) {
-  T y = a * normal(a).cdf;
-  return a == -kInf<T> ? T(0) : y;
+  return a * normal(a).cdf;
 }
 template <class T>
 LAMPAS_INLINE T gelu_derivative_(T a) {

@@ -3,6 +3,15 @@
 // bits wherever in a chunk it stands. Polynomials are minimax fits (Remez) with coefficients
 // rounded one by one; the stated errors are the largest found by test_simd.
 #pragma once
+
+// Only fma_ fuses: what a compiler contracts differs between a loop's vectors and its last
+// elements.
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+
 #include <bit>
 #include <cmath>
 #include <complex>
