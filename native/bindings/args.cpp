@@ -216,7 +216,7 @@ const char* other_name(const char* given) {
     const char *numpy, *ours;
   };
   static constexpr Pair kPairs[] = {{"axis", "dim"}, {"keepdims", "keepdim"}, {"x", "input"},
-                                    {"a", "input"}, {"x1", "input"}, {"x2", "other"}, {"self", "input"}};
+                                    {"a", "input"}, {"from", "from_"}, {"x1", "input"}, {"x2", "other"}, {"self", "input"}};
   for (const Pair& p : kPairs)
     if (!std::strcmp(given, p.numpy)) return p.ours;
   return given;
