@@ -41,7 +41,7 @@ NB_MODULE(_C, m) {
   define_reductions(module);
   define_matrix(module);
   define_random(module);
-  // define_sorting(module);
+  define_sorting(module);
   define_nn(module);
   define_spatial(module);
   define_optim(module);

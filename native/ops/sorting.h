@@ -1,0 +1,27 @@
+// Order: sorting, selection, sets, bins.
+#pragma once
+#include "core/tensor.h"
+
+namespace lampas::ops {
+
+// Values and int64 indices along a dimension; stable, NaN greatest.
+std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending);
+std::vector<Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest);
+std::vector<Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim);
+// The lower of two middle values; NaN wins, or is left out.
+std::vector<Tensor> median(const Tensor& x, int64_t dim, bool keepdim, bool skip_nan);
+Tensor median(const Tensor& x, bool skip_nan);
+std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim);
+
+struct Unique {
+  Tensor values, inverse, counts;
+};
+Unique unique(const Tensor& x);              // of all elements, sorted
+Unique unique_rows(const Tensor& x, int64_t dim);
+Unique unique_consecutive(const Tensor& x);  // runs of equal elements
+
+Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool int32, const Tensor& sorter);
+Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength);
+Tensor histc(const Tensor& x, int64_t bins, double low, double high);
+
+}  // namespace lampas::ops
