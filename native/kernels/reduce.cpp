@@ -20,7 +20,7 @@ void moments(double* mean, double* squares, const void* in, int64_t n) {
   for (int64_t i = 0; i < n; i += kReduceBlock) {
     const int64_t m = std::min(n - i, kReduceBlock);
     for (int64_t k = 0; k < m; ++k) d[k] = x[i + k] - static_cast<T>(mu);
-    total += reduce_block<SquaresOp>(d, m);
+    total += reduce_line<SquaresOp>(d, m);
     rest += sum_of(d, m);
   }
   *mean = mu;

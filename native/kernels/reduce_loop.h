@@ -203,35 +203,36 @@ using TotalOf =
                        typename Op::template Lane<T>>;
 
 // ---- rows -------------------------------------------------------------------------------------
-template <class Op, class T>
-TotalOf<Op, T> reduce_block(const T* x, int64_t n) {
+// Joins n <= kReduceBlock elements into the lanes' totals.
+template <class Op, class T, class R>
+LAMPAS_INLINE void reduce_block(R* total, const T* x, int64_t n) {
   using L = typename Op::template Lane<T>;
-  using R = TotalOf<Op, T>;
   L lane[kLanes];
   for (L& l : lane) l = Op::template start<L>();
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
     for (int k = 0; k < kLanes; ++k) lane[k] = Op::join(lane[k], Op::map(x[i + k]));
   for (int k = 0; i < n; ++i, ++k) lane[k] = Op::join(lane[k], Op::map(x[i]));
-  // Pairwise, as wide as results need.
-  R wide[kLanes / 2];
-  for (int k = 0; k < kLanes / 2; ++k) wide[k] = Op::join(R(lane[k]), R(lane[k + kLanes / 2]));
-  for (int w = kLanes / 4; w; w /= 2)
-    for (int k = 0; k < w; ++k) wide[k] = Op::join(wide[k], wide[k + w]);
-  return wide[0];
+  for (int k = 0; k < kLanes; ++k) total[k] = Op::join(total[k], R(lane[k]));
 }
 
 template <class Op, class T>
 TotalOf<Op, T> reduce_line(const T* x, int64_t n) {
-  TotalOf<Op, T> total = reduce_block<Op>(x, std::min(n, kReduceBlock));
-  for (int64_t i = kReduceBlock; i < n; i += kReduceBlock) {
-    if constexpr (std::is_same_v<Op, AnyOp>)
-      if (total) break;
-    if constexpr (std::is_same_v<Op, AllOp>)
-      if (!total) break;
-    total = Op::join(total, reduce_block<Op>(x + i, std::min(n - i, kReduceBlock)));
+  using R = TotalOf<Op, T>;
+  constexpr bool any = std::is_same_v<Op, AnyOp>, all = std::is_same_v<Op, AllOp>;
+  R total[kLanes];
+  for (R& t : total) t = Op::template start<R>();
+  for (int64_t i = 0; i < n; i += kReduceBlock) {
+    reduce_block<Op>(total, x + i, std::min(n - i, kReduceBlock));
+    if constexpr (any || all) {  // the rest may not matter
+      R so_far = total[0];
+      for (int k = 1; k < kLanes; ++k) so_far = Op::join(so_far, total[k]);
+      if (any == (so_far != 0)) return so_far;
+    }
   }
-  return total;
+  for (int w = kLanes / 2; w; w /= 2)
+    for (int k = 0; k < w; ++k) total[k] = Op::join(total[k], total[k + w]);
+  return total[0];
 }
 
 template <class Op, class T>

@@ -99,6 +99,7 @@ struct Function {
 
 Real sigmoid(Real x) { return 1 / (1 + std::exp(-x)); }
 Real normal_cdf(Real x) { return std::erfc(-x / std::sqrt(Real(2))) / 2; }
+Real gelu(Real x) { return std::isinf(x) ? std::max(x, Real(0)) : x * normal_cdf(x); }
 Real softplus(Real x) { return x > 20 ? x : std::log1p(std::exp(x)); }
 
 #define F(name) Pointwise::name, [](Real x) -> Real { return std::name(x); }
@@ -133,7 +134,7 @@ const Function functions[] = {
     {Pointwise::rsqrt, [](Real x) -> Real { return 1 / std::sqrt(x); }, 1e-30, 1e30, true, 1.6,
      1.6},
     {Pointwise::sigmoid, sigmoid, 1e-30, 80, true, 2.6, 2.6},
-    {Pointwise::gelu, [](Real x) { return x * normal_cdf(x); }, 1e-30, 4, true, 8, 20},
+    {Pointwise::gelu, gelu, 1e-30, 3, true, 13, 20},
     {Pointwise::silu, [](Real x) { return x * sigmoid(x); }, 1e-30, 80, true, 3.1, 3.1},
     {Pointwise::mish, [](Real x) { return x * std::tanh(softplus(x)); }, 1e-30, 40, true, 4, 4},
     {Pointwise::logsigmoid, [](Real x) { return -softplus(-x); }, 1e-30, 19, true, 3, 3},

@@ -1,5 +1,6 @@
 // What the rows of pointwise.def are written in, over the elementary functions.
 #pragma once
+#include <algorithm>
 #include <numeric>
 
 #include "kernels/simd/complex.h"
@@ -279,31 +280,39 @@ template <class T>
 constexpr T kSqrtHalf = T(0.70710678118654752440);
 template <class T>
 constexpr T kInvSqrt2Pi = T(0.39894228040143267794);
-// The normal distribution's Phi(a) and exp(-a^2 / 2). For floats by Mills' ratio
-// Phi(-t) / exp(-t^2 / 2), a polynomial in 1 / (1 + 0.26 t): both tails keep their digits.
+// The normal distribution's Phi(-|a|) and exp(-a^2 / 2). For floats by Mills' ratio, the quotient
+// of the two, as a polynomial in 1 / (1 + 0.26 |a|): far out too, both keep their digits.
 template <class T>
 struct Normal {
-  T cdf, bell;
+  T tail, bell;
 };
 LAMPAS_INLINE Normal<float> normal(float a) {
-  float t = magnitude(a), bell = exp_normal(limit(-0.5f * t * t, -87.f, 0.f));
-  float u = 1.f / fma_(t, 0.26f, 1.f);
-  float tail = bell * u *
-               poly(u, 0.103759058f, 0.103015304f, 0.103052557f, 0.0508887731f, 0.161404744f,
-                    -0.151809603f, 0.252423346f, -0.153368205f, 0.0306340195f);
-  return {a > 0.f ? 1.f - tail : tail, bell};
+  // Not negative, the square compares as an integer does, which is one instruction; NaN is left to
+  // the caller's product with a.
+  const float t = magnitude(a), q = from_bits(std::min(bits(t * t), bits(170.f)));
+  constexpr float half_log2e = -0.72134752044f, magic = Format<float>::kMagic;
+  const float shifted = fma_(q, half_log2e, magic), r = fma_(q, half_log2e, -(shifted - magic));
+  const float p = poly(r, 1.00000012f, 0.693147004f, 0.240220428f, 0.0555065237f, 0.00967803318f,
+                       0.00132963725f);
+  const float bell = from_bits(bits(p) + (bits(shifted) << 23)), u = 1.f / fma_(t, 0.26f, 1.f);
+  const float ratio = poly(u, 0.106327765f, 0.0840073302f, 0.151806399f, 0.026544068f,
+                           0.0319238417f, 0.156900242f, -0.057509657f);
+  return {bell * (u * ratio), bell};
 }
 LAMPAS_INLINE Normal<double> normal(double a) {
-  return {0.5 * erfc_(-kSqrtHalf<double> * a), exp_(-0.5 * a * a)};
+  return {0.5 * erfc_(kSqrtHalf<double> * magnitude(a)), exp_(-0.5 * a * a)};
 }
+// max(a, 0) - |a| Phi(-|a|), the second part 0 from 40 on.
 template <class T>
 LAMPAS_INLINE T gelu_(T a) {
-  return a * normal(a).cdf;
+  const T t = from_bits(std::min(bits(magnitude(a)), bits(T(40))));
+  return fma_(-t, normal(a).tail, a < T(0) ? T(0) : a);
 }
 template <class T>
 LAMPAS_INLINE T gelu_derivative_(T a) {
-  Normal<T> n = normal(a);
-  return n.cdf + limit(a, T(-40), T(40)) * kInvSqrt2Pi<T> * n.bell;
+  const Normal<T> n = normal(a);
+  const T cdf = a > T(0) ? T(1) - n.tail : n.tail;
+  return fma_(a * kInvSqrt2Pi<T>, a == a ? n.bell : a, cdf);
 }
 template <class T>
 LAMPAS_INLINE T gelu_second_(T a) {
