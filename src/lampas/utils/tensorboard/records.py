@@ -1,7 +1,7 @@
 """TFRecord framing and the protobuf wire format, as far as event files need them.
 
 A record is its length (8 bytes, little-endian), the masked CRC32C of these 8 bytes, the data, and
-the masked CRC32C of the data. Described in TensorFlow's documentation, "TFRecord and tf.train.Example";
+the masked CRC32C of the data. Described in TensorFlow's "TFRecord and tf.train.Example";
 the wire format in "Protocol Buffers: Encoding".
 """
 
