@@ -68,10 +68,13 @@ void set_requires_grad(const Tensor& t, bool on) {
          "variable in a subgraph that doesn't require differentiation use "
          "var_no_grad = var.detach().");
   if (on && !is_differentiable(t.dtype()))
-    fail(ErrorKind::Runtime, "only Tensors of floating point and complex dtype can require "
-         "gradients; this one is ", t, ". Convert it first: t.float()");
+    fail(ErrorKind::Runtime,
+         "only Tensors of floating point and complex dtype can require "
+         "gradients; this one is ",
+         t, ". Convert it first: t.float()");
   if (on && t.impl()->inference)
-    fail(ErrorKind::Runtime, "Setting requires_grad=True on inference tensor outside InferenceMode "
+    fail(ErrorKind::Runtime,
+         "Setting requires_grad=True on inference tensor outside InferenceMode "
          "is not allowed. Make a normal copy first: t.clone()");
   if (!is_leaf(t) || (!on && !meta(t))) return;
   ensure_meta(t).requires_grad = on;
@@ -93,7 +96,8 @@ void finish(const Ref<Node>& node, std::span<const Tensor> out) {
 }
 }  // namespace
 
-void connect(Ref<Node> node, std::initializer_list<const Tensor*> inputs, std::span<const Tensor> out) {
+void connect(Ref<Node> node, std::initializer_list<const Tensor*> inputs,
+             std::span<const Tensor> out) {
   for (const Tensor* t : inputs) node->edges.push_back(gradient_edge(*t));
   finish(node, out);
 }
@@ -138,24 +142,35 @@ void mark_view(const Tensor& out, const Tensor& x, std::function<Tensor(const Te
 
 void check_inplace(const Tensor& self, const char* op) {
   if (self.storage().read_only)
-    fail(ErrorKind::Value, op, ": the tensor's memory is read-only (it was lent by another object, "
+    fail(ErrorKind::Value, op,
+         ": the tensor's memory is read-only (it was lent by another object, "
          "a NumPy array say). Work on a copy: t = t.clone()");
   if (self.impl()->inference && !modes.inference)
-    fail(ErrorKind::Runtime, "Inplace update to inference tensor outside InferenceMode is not "
-         "allowed (", op, "). Make a clone first: t = t.clone()");
+    fail(ErrorKind::Runtime,
+         "Inplace update to inference tensor outside InferenceMode is not "
+         "allowed (",
+         op, "). Make a clone first: t = t.clone()");
   const AutogradMeta* m = meta(self);
   if (!m || !modes.grad) return;
   if (m->requires_grad && !m->edge.node)
-    fail(ErrorKind::Runtime, "a leaf Variable that requires grad is being used in an in-place "
-         "operation (", op, " on ", self, "). Remedy: write inside `with no_grad():`, or use the "
+    fail(ErrorKind::Runtime,
+         "a leaf Variable that requires grad is being used in an in-place "
+         "operation (",
+         op, " on ", self,
+         "). Remedy: write inside `with no_grad():`, or use the "
          "out-of-place operation");
   if (m->view && requires_grad(m->view->base)) {
     if (is_leaf(m->view->base))
-      fail(ErrorKind::Runtime, "a view of a leaf Variable that requires grad is being used in an "
-           "in-place operation (", op, " on ", self, "). Remedy: write inside `with no_grad():`");
+      fail(ErrorKind::Runtime,
+           "a view of a leaf Variable that requires grad is being used in an "
+           "in-place operation (",
+           op, " on ", self, "). Remedy: write inside `with no_grad():`");
     if (m->view->no_inplace)
-      fail(ErrorKind::Runtime, "a view was ", m->view->no_inplace, " and is being modified in-place "
-           "(", op, " on ", self, ") with grad mode enabled. Remedy: use the out-of-place operation "
+      fail(ErrorKind::Runtime, "a view was ", m->view->no_inplace,
+           " and is being modified in-place "
+           "(",
+           op, " on ", self,
+           ") with grad mode enabled. Remedy: use the out-of-place operation "
            "or .clone() the view");
   }
 }
@@ -166,8 +181,12 @@ namespace {
 class CopySlices final : public Node {
  public:
   CopySlices(const Tensor& base, const Tensor& view, const View& how, Ref<Node> fn)
-      : fn_(std::move(fn)), replay_(how.replay), base_strides_(base.strides()),
-        base_offset_(base.offset()), sizes_(view.sizes()), strides_(view.strides()),
+      : fn_(std::move(fn)),
+        replay_(how.replay),
+        base_strides_(base.strides()),
+        base_offset_(base.offset()),
+        sizes_(view.sizes()),
+        strides_(view.strides()),
         offset_(view.offset()) {
     edges.push_back(gradient_edge(base));
     for (size_t i = 1; i < fn_->edges.size(); ++i) edges.push_back(fn_->edges[i]);

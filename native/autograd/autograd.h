@@ -43,8 +43,8 @@ struct AutogradMeta final : AutogradMetaBase {
   bool retains_grad = false;
   TensorImpl* self = nullptr;  // set with retains_grad: the node's list names it
   std::unique_ptr<View> view;
-  std::vector<std::shared_ptr<GradHook>> hooks;              // on a leaf's gradient
-  std::vector<std::shared_ptr<GradHook>> after_accumulate;   // called with the gradient summed up
+  std::vector<std::shared_ptr<GradHook>> hooks;             // on a leaf's gradient
+  std::vector<std::shared_ptr<GradHook>> after_accumulate;  // called with the gradient summed up
 };
 
 inline AutogradMeta* meta(const Tensor& t) {
@@ -76,7 +76,8 @@ bool recording(const T&... inputs) {
 }
 
 // Makes `node` the producer of `out`. Integer results stay outside the graph.
-void connect(Ref<Node> node, std::initializer_list<const Tensor*> inputs, std::span<const Tensor> out);
+void connect(Ref<Node> node, std::initializer_list<const Tensor*> inputs,
+             std::span<const Tensor> out);
 void connect(Ref<Node> node, std::span<const Tensor> inputs, std::span<const Tensor> out);
 
 template <class F>

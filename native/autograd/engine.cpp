@@ -117,7 +117,9 @@ std::vector<Tensor> Task::run(std::span<const Tensor> roots, std::span<const Ten
     for (size_t i = 0; i < results_.size(); ++i)
       LAMPAS_CHECK(results_[i].defined() || options_.accumulate,
                    "One of the differentiated Tensors appears to not have been used in the graph "
-                   "(input ", i, ", ", inputs_[i], "). Set allow_unused=True if this is the desired behavior.");
+                   "(input ",
+                   i, ", ", inputs_[i],
+                   "). Set allow_unused=True if this is the desired behavior.");
   return std::move(results_);
 }
 
@@ -154,7 +156,8 @@ void Task::execute(Node* n) {
     if (options_.accumulate) {
       if (n->is_accumulator()) n->pass.needed = true;
       for (size_t i = 0; i < wanted_.size(); ++i) {
-        if (wanted_[i].node.get() != n || n->is_accumulator() || !grads[wanted_[i].nr].defined()) continue;
+        if (wanted_[i].node.get() != n || n->is_accumulator() || !grads[wanted_[i].nr].defined())
+          continue;
         Tensor& g = ensure_meta(inputs_[i]).grad;
         g = g.defined() ? engine_math.add(g, grads[wanted_[i].nr]) : grads[wanted_[i].nr];
       }
@@ -166,12 +169,15 @@ void Task::execute(Node* n) {
     auto before = hooks->before;
     for (auto& h : before) h->call({}, grads);
   }
-  LAMPAS_CHECK(!n->released,
-               "Trying to backward through the graph a second time (or directly access saved tensors "
-               "after they have already been freed), at ", n->name(), ". Saved intermediate values of "
-               "the graph are freed when you call .backward() or autograd.grad(). Specify "
-               "retain_graph=True if you need to backward through the graph a second time or if you "
-               "need to access saved tensors after calling backward.");
+  LAMPAS_CHECK(
+      !n->released,
+      "Trying to backward through the graph a second time (or directly access saved tensors "
+      "after they have already been freed), at ",
+      n->name(),
+      ". Saved intermediate values of "
+      "the graph are freed when you call .backward() or autograd.grad(). Specify "
+      "retain_graph=True if you need to backward through the graph a second time or if you "
+      "need to access saved tensors after calling backward.");
   std::vector<Tensor> out(n->edges.size());
   bool few[8];
   std::unique_ptr<bool[]> many;
@@ -193,15 +199,18 @@ void Task::execute(Node* n) {
     n->backward(grads, sink);
   } catch (...) {
     if (n->trace && anomaly.warn)
-      anomaly.warn(concat("Error detected in ", n->name(), ". Traceback of forward call that caused the error:\n", *n->trace));
+      anomaly.warn(concat("Error detected in ", n->name(),
+                          ". Traceback of forward call that caused the error:\n", *n->trace));
     throw;
   }
   if (anomaly.enabled && anomaly.check_nan)
     for (size_t i = 0; i < out.size(); ++i)
       if (out[i].defined() && engine_math.has_nan(out[i])) {
         if (n->trace && anomaly.warn)
-          anomaly.warn(concat("Error detected in ", n->name(), ". Traceback of forward call that caused the error:\n", *n->trace));
-        fail(ErrorKind::Runtime, "Function '", n->name(), "' returned nan values in its ", i, "th output.");
+          anomaly.warn(concat("Error detected in ", n->name(),
+                              ". Traceback of forward call that caused the error:\n", *n->trace));
+        fail(ErrorKind::Runtime, "Function '", n->name(), "' returned nan values in its ", i,
+             "th output.");
       }
   if (hooks && !hooks->after.empty()) {
     auto after = hooks->after;
@@ -231,8 +240,9 @@ void Task::deliver(const Edge& to, Tensor g, const Node* from) {
       int64_t w = want.sizes[want.sizes.size() - 1 - i], h = g.size(-1 - static_cast<int64_t>(i));
       expandable = w == h || w == 1;
     }
-    LAMPAS_CHECK(expandable, "Function ", from ? from->name() : "backward", " returned an invalid gradient: got ",
-                 g.sizes(), " but expected shape compatible with ", want.sizes);
+    LAMPAS_CHECK(expandable, "Function ", from ? from->name() : "backward",
+                 " returned an invalid gradient: got ", g.sizes(),
+                 " but expected shape compatible with ", want.sizes);
     g = engine_math.sum_to_size(g, want.sizes);
   }
   if (g.dtype() != want.dtype) {
@@ -260,21 +270,27 @@ std::vector<Tensor> run_backward(std::span<const Tensor> roots, std::span<const 
   GradGuard mode(options.create_graph);
   for (size_t i = 0; i < roots.size(); ++i) {
     const Tensor& t = roots[i];
-    LAMPAS_CHECK(requires_grad(t), "element ", i, " of tensors does not require grad and does not have a grad_fn (",
-                 t, "). Remedy: call requires_grad_() on an input before the computation, and compute "
+    LAMPAS_CHECK(requires_grad(t), "element ", i,
+                 " of tensors does not require grad and does not have a grad_fn (", t,
+                 "). Remedy: call requires_grad_() on an input before the computation, and compute "
                  "outside no_grad()");
     if (i < grads.size() && grads[i].defined()) {
-      LAMPAS_CHECK(grads[i].sizes() == t.sizes(), "Mismatch in shape: grad_output[", i, "] has a shape of ",
-                   grads[i].sizes(), " and output[", i, "] has a shape of ", t.sizes(), ".");
-      LAMPAS_CHECK(is_complex(grads[i].dtype()) == is_complex(t.dtype()), "For complex Tensors, both grad_output and "
-                   "output are required to have the same dtype. Mismatch in dtype: grad_output[", i, "] has a dtype of ",
-                   dtype_name(grads[i].dtype()), " and output[", i, "] has a dtype of ", dtype_name(t.dtype()), ".");
+      LAMPAS_CHECK(grads[i].sizes() == t.sizes(), "Mismatch in shape: grad_output[", i,
+                   "] has a shape of ", grads[i].sizes(), " and output[", i, "] has a shape of ",
+                   t.sizes(), ".");
+      LAMPAS_CHECK(is_complex(grads[i].dtype()) == is_complex(t.dtype()),
+                   "For complex Tensors, both grad_output and "
+                   "output are required to have the same dtype. Mismatch in dtype: grad_output[",
+                   i, "] has a dtype of ", dtype_name(grads[i].dtype()), " and output[", i,
+                   "] has a dtype of ", dtype_name(t.dtype()), ".");
       start.push_back(grads[i]);
       continue;
     }
-    LAMPAS_CHECK(t.numel() == 1, "grad can be implicitly created only for scalar outputs; this one has shape ", t.sizes(),
-                 ". Remedy: reduce it first (loss.mean()), or pass gradient=");
-    LAMPAS_CHECK(!is_complex(t.dtype()), "grad can be implicitly created only for real scalar outputs but got ",
+    LAMPAS_CHECK(t.numel() == 1,
+                 "grad can be implicitly created only for scalar outputs; this one has shape ",
+                 t.sizes(), ". Remedy: reduce it first (loss.mean()), or pass gradient=");
+    LAMPAS_CHECK(!is_complex(t.dtype()),
+                 "grad can be implicitly created only for real scalar outputs but got ",
                  dtype_name(t.dtype()));
     start.push_back(engine_math.ones({t.sizes(), t.dtype(), t.device()}));
   }

@@ -64,12 +64,13 @@ Tensor Saved::operator()() const {
     const Node* maker = output_ ? node : (meta(t_) ? meta(t_)->edge.node.get() : nullptr);
     std::ostringstream where;
     if (maker)
-      where << ", which is output " << (output_ ? nr_ : meta(t_)->edge.nr) << " of " << maker->name() << ",";
+      where << ", which is output " << (output_ ? nr_ : meta(t_)->edge.nr) << " of "
+            << maker->name() << ",";
     fail(ErrorKind::Runtime,
          "one of the variables needed for gradient computation has been modified by an inplace "
-         "operation: [", t_, "]", where.str(), " is at version ", t_.version(),
-         "; expected version ", version_, " instead",
-         node ? std::string(" (needed by ") + node->name() + ")" : std::string(),
+         "operation: [",
+         t_, "]", where.str(), " is at version ", t_.version(), "; expected version ", version_,
+         " instead", node ? std::string(" (needed by ") + node->name() + ")" : std::string(),
          ". Remedy: use the out-of-place form of the operation that changed it (x = x + 1, not "
          "x += 1) or .clone() it first; autograd.set_detect_anomaly(True) shows the forward call.");
   }

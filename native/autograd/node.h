@@ -84,7 +84,7 @@ struct NodeHooks {
     uint32_t nr;
     std::shared_ptr<GradHook> hook;
   };
-  std::vector<OnTensor> on_tensor;                // run before the node, on output nr's gradient
+  std::vector<OnTensor> on_tensor;  // run before the node, on output nr's gradient
   // Tensors that keep their gradient. Borrowed: a tensor's autograd data takes itself off the list.
   std::vector<std::pair<uint32_t, TensorImpl*>> retain;
   std::vector<std::shared_ptr<NodeHook>> before;  // sees the gradients of the outputs
@@ -119,8 +119,8 @@ class Node : public RefCounted {
   // The engine's notes on this node; valid only while `task` names the running backward pass.
   struct Pass {
     uint64_t task = 0;
-    int32_t waiting = 0;   // gradients still to come
-    bool needed = true;    // leads to a tensor whose gradient is asked for
+    int32_t waiting = 0;  // gradients still to come
+    bool needed = true;   // leads to a tensor whose gradient is asked for
     bool done = false;
     Few<Tensor, 1> grads;  // sums of what has come so far, one per output
     Few<char, 1> owned;    // true: the sum is ours and may be added to in place

@@ -18,12 +18,21 @@ struct KindName {
   const char* text;
   Kind kind;
 };
-constexpr KindName kKinds[] = {
-    {"Tensor[]", Kind::Tensors}, {"Tensor", Kind::Tensor}, {"Operand", Kind::Operand},
-    {"Number", Kind::Number}, {"int", Kind::Int}, {"float[]", Kind::Floats}, {"float", Kind::Float},
-    {"bool", Kind::Bool}, {"str", Kind::Str}, {"dtype", Kind::DType}, {"device", Kind::Device},
-    {"layout", Kind::Layout}, {"memory_format", Kind::MemoryFormat}, {"Generator", Kind::Generator},
-    {"object", Kind::Object}};
+constexpr KindName kKinds[] = {{"Tensor[]", Kind::Tensors},
+                               {"Tensor", Kind::Tensor},
+                               {"Operand", Kind::Operand},
+                               {"Number", Kind::Number},
+                               {"int", Kind::Int},
+                               {"float[]", Kind::Floats},
+                               {"float", Kind::Float},
+                               {"bool", Kind::Bool},
+                               {"str", Kind::Str},
+                               {"dtype", Kind::DType},
+                               {"device", Kind::Device},
+                               {"layout", Kind::Layout},
+                               {"memory_format", Kind::MemoryFormat},
+                               {"Generator", Kind::Generator},
+                               {"object", Kind::Object}};
 
 void parse_type(Param& p, std::string type) {
   if (type.back() == '?') p.none = true, type.pop_back();
@@ -57,22 +66,38 @@ void parse_default(Param& p, const std::string& text) {
 
 const char* kind_text(const Param& p) {
   switch (p.kind) {
-    case Kind::Tensor: return "Tensor";
-    case Kind::Operand: return "Tensor or Number";
-    case Kind::Number: return "Number";
-    case Kind::Int: return "int";
-    case Kind::Float: return "float";
-    case Kind::Bool: return "bool";
-    case Kind::Str: return "str";
-    case Kind::Ints: return "tuple of ints";
-    case Kind::Floats: return "tuple of floats";
-    case Kind::Tensors: return "tuple of Tensors";
-    case Kind::DType: return "torch.dtype";
-    case Kind::Device: return "torch.device";
-    case Kind::Layout: return "torch.layout";
-    case Kind::MemoryFormat: return "torch.memory_format";
-    case Kind::Generator: return "torch.Generator";
-    case Kind::Object: return "object";
+    case Kind::Tensor:
+      return "Tensor";
+    case Kind::Operand:
+      return "Tensor or Number";
+    case Kind::Number:
+      return "Number";
+    case Kind::Int:
+      return "int";
+    case Kind::Float:
+      return "float";
+    case Kind::Bool:
+      return "bool";
+    case Kind::Str:
+      return "str";
+    case Kind::Ints:
+      return "tuple of ints";
+    case Kind::Floats:
+      return "tuple of floats";
+    case Kind::Tensors:
+      return "tuple of Tensors";
+    case Kind::DType:
+      return "torch.dtype";
+    case Kind::Device:
+      return "torch.device";
+    case Kind::Layout:
+      return "torch.layout";
+    case Kind::MemoryFormat:
+      return "torch.memory_format";
+    case Kind::Generator:
+      return "torch.Generator";
+    case Kind::Object:
+      return "object";
   }
   return "";
 }
@@ -176,22 +201,39 @@ bool is_number_tensor(PyObject* o) { return is_tensor(o) && tensor_of(o).dim() =
 bool Args::accept(const Param& p, PyObject* o) const {
   if (o == Py_None) return p.none || p.kind == Kind::Object;
   switch (p.kind) {
-    case Kind::Tensor: return is_tensor(o);
-    case Kind::Operand: return is_tensor(o) || is_number(o);
-    case Kind::Number: return is_number(o) || is_number_tensor(o);
-    case Kind::Int: return is_int(o) || (is_number_tensor(o) && is_integral(tensor_of(o).dtype()));
-    case Kind::Float: return is_number(o) || is_number_tensor(o);
-    case Kind::Bool: return PyBool_Check(o) || (is_number(o) && !PyLong_Check(o) && !PyFloat_Check(o) && !PyComplex_Check(o));
-    case Kind::Str: return PyUnicode_Check(o);
-    case Kind::Ints: return is_int_sequence(o) || (p.repeat > 0 && is_int(o)) || (p.spread && is_int(o));
-    case Kind::Floats: return is_number_sequence(o);
-    case Kind::Tensors: return is_tensor_sequence(o);
-    case Kind::DType: return dtype_of_object(o).has_value();
-    case Kind::Device: return is_device(o) || PyUnicode_Check(o) || PyLong_Check(o);
-    case Kind::Layout: return true;
-    case Kind::MemoryFormat: return true;
-    case Kind::Generator: return is_generator(o);
-    case Kind::Object: return true;
+    case Kind::Tensor:
+      return is_tensor(o);
+    case Kind::Operand:
+      return is_tensor(o) || is_number(o);
+    case Kind::Number:
+      return is_number(o) || is_number_tensor(o);
+    case Kind::Int:
+      return is_int(o) || (is_number_tensor(o) && is_integral(tensor_of(o).dtype()));
+    case Kind::Float:
+      return is_number(o) || is_number_tensor(o);
+    case Kind::Bool:
+      return PyBool_Check(o) ||
+             (is_number(o) && !PyLong_Check(o) && !PyFloat_Check(o) && !PyComplex_Check(o));
+    case Kind::Str:
+      return PyUnicode_Check(o);
+    case Kind::Ints:
+      return is_int_sequence(o) || (p.repeat > 0 && is_int(o)) || (p.spread && is_int(o));
+    case Kind::Floats:
+      return is_number_sequence(o);
+    case Kind::Tensors:
+      return is_tensor_sequence(o);
+    case Kind::DType:
+      return dtype_of_object(o).has_value();
+    case Kind::Device:
+      return is_device(o) || PyUnicode_Check(o) || PyLong_Check(o);
+    case Kind::Layout:
+      return true;
+    case Kind::MemoryFormat:
+      return true;
+    case Kind::Generator:
+      return is_generator(o);
+    case Kind::Object:
+      return true;
   }
   return false;
 }
@@ -216,7 +258,8 @@ const char* other_name(const char* given) {
     const char *numpy, *ours;
   };
   static constexpr Pair kPairs[] = {{"axis", "dim"}, {"keepdims", "keepdim"}, {"x", "input"},
-                                    {"a", "input"}, {"from", "from_"}, {"x1", "input"}, {"x2", "other"}, {"self", "input"}};
+                                    {"a", "input"},  {"from", "from_"},       {"x1", "input"},
+                                    {"x2", "other"}, {"self", "input"}};
   for (const Pair& p : kPairs)
     if (!std::strcmp(given, p.numpy)) return p.ours;
   return given;
@@ -236,14 +279,18 @@ bool Args::match(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
     bool spreads = last >= 0 && s.params[last].spread && n > last && is_int(args[last]);
     if (n > s.positional && !spreads) {
       if (why)
-        *why = concat(s.name, "() takes ", s.required == s.positional ? "" : "at most ", s.positional,
-                      " positional argument", s.positional == 1 ? "" : "s", " but ", n, n == 1 ? " was" : " were", " given");
+        *why = concat(s.name, "() takes ", s.required == s.positional ? "" : "at most ",
+                      s.positional, " positional argument", s.positional == 1 ? "" : "s", " but ",
+                      n, n == 1 ? " was" : " were", " given");
       return false;
     }
     if (spreads) {
       for (Py_ssize_t i = last; i < n; ++i)
         if (!is_int(args[i])) {
-          if (why) *why = concat(s.name, "(): argument '", s.params[last].text, "' must be tuple of ints, but found element of type ", Py_TYPE(args[i])->tp_name, " at pos ", i - last);
+          if (why)
+            *why = concat(s.name, "(): argument '", s.params[last].text,
+                          "' must be tuple of ints, but found element of type ",
+                          Py_TYPE(args[i])->tp_name, " at pos ", i - last);
           return false;
         }
       spread_ = args + last;
@@ -266,11 +313,14 @@ bool Args::match(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
         if (s.params[i].text == other) at = i;
     }
     if (at < 0) {
-      if (why) *why = concat(s.name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(name), "'");
+      if (why)
+        *why =
+            concat(s.name, "() got an unexpected keyword argument '", PyUnicode_AsUTF8(name), "'");
       return false;
     }
     if (v_[at]) {
-      if (why) *why = concat(s.name, "() got multiple values for argument '", s.params[at].text, "'");
+      if (why)
+        *why = concat(s.name, "() got multiple values for argument '", s.params[at].text, "'");
       return false;
     }
     if (!fill(at, args[n + k], why)) return false;
@@ -278,7 +328,10 @@ bool Args::match(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
   for (int i = 0; i < count; ++i) {
     if (v_[i] || s.params[i].has_default) continue;
     if (s.params[i].spread && !s.params[i].keyword_only) continue;
-    if (why) *why = concat(s.name, "() missing 1 required ", s.params[i].keyword_only ? "keyword-only" : "positional", " argument: \"", s.params[i].text, "\"");
+    if (why)
+      *why = concat(s.name, "() missing 1 required ",
+                    s.params[i].keyword_only ? "keyword-only" : "positional", " argument: \"",
+                    s.params[i].text, "\"");
     return false;
   }
   return true;
@@ -286,7 +339,10 @@ bool Args::match(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObje
 
 // ---- reading ------------------------------------------------------------------------------------
 lampas::Operand Args::operand(int i) const {
-  if (!v_[i]) return s_->params[i].default_text.find('.') == std::string::npos ? lampas::Operand(s_->params[i].default_int) : lampas::Operand(s_->params[i].default_float);
+  if (!v_[i])
+    return s_->params[i].default_text.find('.') == std::string::npos
+               ? lampas::Operand(s_->params[i].default_int)
+               : lampas::Operand(s_->params[i].default_float);
   if (is_tensor(v_[i])) return tensor_of(v_[i]);
   return scalar_of(v_[i]);
 }
@@ -306,7 +362,9 @@ std::optional<int64_t> Args::integer_or(int i) const {
   if (!given(i) && (v_[i] || s_->params[i].default_none)) return {};
   return integer(i);
 }
-double Args::real(int i) const { return v_[i] ? scalar_of(v_[i]).to_double() : s_->params[i].default_float; }
+double Args::real(int i) const {
+  return v_[i] ? scalar_of(v_[i]).to_double() : s_->params[i].default_float;
+}
 std::optional<double> Args::real_or(int i) const {
   if (!given(i) && (v_[i] || s_->params[i].default_none)) return {};
   return real(i);
@@ -351,7 +409,8 @@ Dims Args::ints(int i) const {
   return out;
 }
 std::optional<Dims> Args::ints_or(int i) const {
-  if (!given(i) && !(spread_n_ && s_->params[i].spread) && (v_[i] || s_->params[i].default_none)) return {};
+  if (!given(i) && !(spread_n_ && s_->params[i].spread) && (v_[i] || s_->params[i].default_none))
+    return {};
   return ints(i);
 }
 std::vector<double> Args::reals(int i) const {
@@ -378,6 +437,8 @@ std::optional<Device> Args::device_or(int i) const {
   if (!given(i)) return {};
   return device_of_object(v_[i]);
 }
-Generator& Args::generator(int i) const { return given(i) ? generator_of(v_[i]) : default_generator(); }
+Generator& Args::generator(int i) const {
+  return given(i) ? generator_of(v_[i]) : default_generator();
+}
 
 }  // namespace lampas::py

@@ -16,19 +16,33 @@
 namespace lampas::py {
 
 enum class Kind : uint8_t {
-  Tensor, Operand, Number, Int, Float, Bool, Str, Ints, Floats, Tensors, DType, Device, Layout,
-  MemoryFormat, Generator, Object
+  Tensor,
+  Operand,
+  Number,
+  Int,
+  Float,
+  Bool,
+  Str,
+  Ints,
+  Floats,
+  Tensors,
+  DType,
+  Device,
+  Layout,
+  MemoryFormat,
+  Generator,
+  Object
 };
 
 struct Param {
   PyObject* name = nullptr;  // interned
   std::string text;          // name as text
   Kind kind = Kind::Object;
-  bool none = false;         // None is allowed
+  bool none = false;  // None is allowed
   bool has_default = false;
   bool keyword_only = false;
-  bool spread = false;       // int[]*
-  int repeat = 0;            // int[2]
+  bool spread = false;  // int[]*
+  int repeat = 0;       // int[2]
   std::string default_text;
   bool default_none = false;
   int64_t default_int = 0;
@@ -40,7 +54,7 @@ struct Signature {
   std::vector<Param> params;
   int positional = 0;  // how many may be given by position
   int required = 0;
-  int out = -1;        // index of `out`, if any
+  int out = -1;  // index of `out`, if any
 
   explicit Signature(const char* text);
   std::string describe() const;     // "(Tensor input, Number alpha)"
@@ -52,11 +66,14 @@ inline constexpr int kMaxArgs = 20;
 class Args {
  public:
   // Fills `this` if the call fits; otherwise says why in `why` (a TypeError's text).
-  bool match(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* names, std::string* why);
+  bool match(const Signature& s, PyObject* const* args, Py_ssize_t n, PyObject* names,
+             std::string* why);
 
   bool given(int i) const { return v_[i] != nullptr && v_[i] != Py_None; }
   PyObject* object(int i) const { return v_[i]; }  // borrowed; null where the default holds
-  const Tensor& tensor(int i) const { return v_[i] && v_[i] != Py_None ? tensor_of(v_[i]) : none(); }
+  const Tensor& tensor(int i) const {
+    return v_[i] && v_[i] != Py_None ? tensor_of(v_[i]) : none();
+  }
   lampas::Operand operand(int i) const;
   Scalar number(int i) const;
   std::optional<Scalar> number_or(int i) const;
@@ -92,9 +109,9 @@ using Function = PyObject* (*)(Args&);
 
 // Where an operator is found.
 enum Where : unsigned {
-  kFunction = 1,   // lampas.name
-  kMethod = 2,     // Tensor.name
-  kInplace = 4,    // Tensor.name_ too: computes, then writes into self
+  kFunction = 1,  // lampas.name
+  kMethod = 2,    // Tensor.name
+  kInplace = 4,   // Tensor.name_ too: computes, then writes into self
   kBoth = kFunction | kMethod,
   kAll = kFunction | kMethod | kInplace,
 };
@@ -110,6 +127,9 @@ struct Definition {
 void define(PyObject* module, std::span<const Definition> rows);
 
 // A result of C++ type R as an operator's function.
-#define LAMPAS_FN(...) []([[maybe_unused]] ::lampas::py::Args & a) -> PyObject* { return ::lampas::py::to_py(__VA_ARGS__); }
+#define LAMPAS_FN(...)                                      \
+  []([[maybe_unused]] ::lampas::py::Args& a) -> PyObject* { \
+    return ::lampas::py::to_py(__VA_ARGS__);                \
+  }
 
 }  // namespace lampas::py

@@ -9,8 +9,11 @@ namespace nb = nanobind;
 
 namespace lampas::py {
 
-// ---- attributes of Tensor -------------------------------------------------------------------------
-PyObject* get_requires_grad(PyObject* o, void*) { return PyBool_FromLong(requires_grad(tensor_of(o))); }
+// ---- attributes of Tensor
+// -------------------------------------------------------------------------
+PyObject* get_requires_grad(PyObject* o, void*) {
+  return PyBool_FromLong(requires_grad(tensor_of(o)));
+}
 int set_requires_grad_attr(PyObject* o, PyObject* v, void*) {
   return guarded(-1, [&] {
     LAMPAS_CHECK(v && PyBool_Check(v), "requires_grad must be a bool");
@@ -30,11 +33,15 @@ int set_grad(PyObject* o, PyObject* v, void*) {
       if (AutogradMeta* m = meta(t)) m->grad = Tensor();
       return 0;
     }
-    LAMPAS_CHECK_TYPE(is_tensor(v), "assigned grad expected to be a Tensor or None but got grad of type ", Py_TYPE(v)->tp_name);
+    LAMPAS_CHECK_TYPE(is_tensor(v),
+                      "assigned grad expected to be a Tensor or None but got grad of type ",
+                      Py_TYPE(v)->tp_name);
     const Tensor& g = tensor_of(v);
     LAMPAS_CHECK(!g.is(t), "can't assign Variable as its own grad");
-    LAMPAS_CHECK(g.dtype() == t.dtype(), "assigned grad has data of a different type: grad is ", g, ", the tensor ", t);
-    LAMPAS_CHECK(g.sizes() == t.sizes(), "assigned grad has data of a different size: grad is ", g, ", the tensor ", t);
+    LAMPAS_CHECK(g.dtype() == t.dtype(), "assigned grad has data of a different type: grad is ", g,
+                 ", the tensor ", t);
+    LAMPAS_CHECK(g.sizes() == t.sizes(), "assigned grad has data of a different size: grad is ", g,
+                 ", the tensor ", t);
     ensure_meta(t).grad = g;
     return 0;
   });
@@ -64,12 +71,14 @@ PyObject* get_base(PyObject* o, void*) {
 int traverse_graph(const Tensor& t, visitproc visit, void* arg) {
   // A gradient that only this tensor holds may lead back here through Python attributes.
   const AutogradMeta* m = meta(t);
-  if (m && t.impl()->use_count() == 1 && m->grad.defined() && m->grad.impl()->use_count() == 1 && m->grad.impl()->py)
+  if (m && t.impl()->use_count() == 1 && m->grad.defined() && m->grad.impl()->use_count() == 1 &&
+      m->grad.impl()->py)
     Py_VISIT(static_cast<PyObject*>(m->grad.impl()->py));
   return 0;
 }
 
-// ---- hooks ----------------------------------------------------------------------------------------
+// ---- hooks
+// ----------------------------------------------------------------------------------------
 namespace {
 // Calls every function of an ordered dict that the handles on the Python side keep.
 class DictHook final : public GradHook {
@@ -87,8 +96,11 @@ class DictHook final : public GradHook {
       Owned g(checked(wrap(result)));
       Owned r(checked(PyObject_CallOneArg(PyList_GET_ITEM(functions.get(), i), g.get())));
       if (r.get() == Py_None) continue;
-      LAMPAS_CHECK_TYPE(is_tensor(r.get()), "a hook must return None or a Tensor, not ", Py_TYPE(r.get())->tp_name);
-      LAMPAS_CHECK(tensor_of(r.get()).sizes() == result.sizes(), "hook has changed the size of value: from ", result.sizes(), " to ", tensor_of(r.get()).sizes());
+      LAMPAS_CHECK_TYPE(is_tensor(r.get()), "a hook must return None or a Tensor, not ",
+                        Py_TYPE(r.get())->tp_name);
+      LAMPAS_CHECK(tensor_of(r.get()).sizes() == result.sizes(),
+                   "hook has changed the size of value: from ", result.sizes(), " to ",
+                   tensor_of(r.get()).sizes());
       result = tensor_of(r.get());
     }
     return result;
@@ -116,7 +128,8 @@ class LeafHook final : public GradHook {
 };
 
 void register_hook(const Tensor& t, nb::object dict) {
-  LAMPAS_CHECK(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient");
+  LAMPAS_CHECK(requires_grad(t),
+               "cannot register a hook on a tensor that doesn't require gradient");
   auto hook = std::make_shared<DictHook>(dict.ptr());
   if (Node* n = grad_fn(t))
     n->hooks().on_tensor.push_back({meta(t)->edge.nr, hook});
@@ -125,7 +138,8 @@ void register_hook(const Tensor& t, nb::object dict) {
 }
 
 void register_post_accumulate(const Tensor& t, nb::object dict) {
-  LAMPAS_CHECK(requires_grad(t), "cannot register a hook on a tensor that doesn't require gradient");
+  LAMPAS_CHECK(requires_grad(t),
+               "cannot register a hook on a tensor that doesn't require gradient");
   LAMPAS_CHECK(is_leaf(t), "post accumulate grad hooks cannot be registered on non-leaf tensors");
   ensure_meta(t).after_accumulate.push_back(std::make_shared<LeafHook>(dict.ptr()));
 }
@@ -138,19 +152,23 @@ void retain_grad(const Tensor& t) {
   meta(t)->self = t.impl();
 }
 
-// ---- backward -------------------------------------------------------------------------------------
+// ---- backward
+// -------------------------------------------------------------------------------------
 std::vector<Tensor> tensors_of(nb::handle seq, const char* what) {
   std::vector<Tensor> out;
   for (nb::handle h : seq) {
-    LAMPAS_CHECK_TYPE(h.is_none() || is_tensor(h.ptr()), "expected Tensors in ", what, ", got ", Py_TYPE(h.ptr())->tp_name);
+    LAMPAS_CHECK_TYPE(h.is_none() || is_tensor(h.ptr()), "expected Tensors in ", what, ", got ",
+                      Py_TYPE(h.ptr())->tp_name);
     out.push_back(h.is_none() ? Tensor() : tensor_of(h.ptr()));
   }
   return out;
 }
 
-nb::object backward(nb::handle roots, nb::handle grads, nb::handle inputs, bool retain, bool create, bool allow_unused, bool accumulate) {
+nb::object backward(nb::handle roots, nb::handle grads, nb::handle inputs, bool retain, bool create,
+                    bool allow_unused, bool accumulate) {
   BackwardOptions o{retain, create, allow_unused, accumulate};
-  auto r = tensors_of(roots, "tensors"), g = tensors_of(grads, "grad_tensors"), i = tensors_of(inputs, "inputs");
+  auto r = tensors_of(roots, "tensors"), g = tensors_of(grads, "grad_tensors"),
+       i = tensors_of(inputs, "inputs");
   return nb::steal(checked(to_py(run_backward(r, g, i, o))));
 }
 
@@ -159,7 +177,8 @@ std::string forward_stack() {
   Owned lines(module ? PyObject_CallMethod(module.get(), "format_stack", nullptr) : nullptr);
   if (!lines) return take_error_text();
   std::string text;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(lines.get()); ++i) text += PyUnicode_AsUTF8(PyList_GET_ITEM(lines.get(), i));
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(lines.get()); ++i)
+    text += PyUnicode_AsUTF8(PyList_GET_ITEM(lines.get(), i));
   return text;
 }
 void warn(const std::string& text) {

@@ -13,7 +13,8 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
-// ---- nested sequences -----------------------------------------------------------------------------
+// ---- nested sequences
+// -----------------------------------------------------------------------------
 bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
 // Numbers and one-element tensors in nested lists: the common shape and the narrowest common type.
@@ -51,7 +52,8 @@ class Sequence {
   // Finds the common type of the numbers.
   void find_type(PyObject* o) {
     if (is_sequence(o)) {
-      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) find_type(PySequence_Fast_GET_ITEM(o, i));
+      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+        find_type(PySequence_Fast_GET_ITEM(o, i));
       return;
     }
     if (is_tensor(o)) {
@@ -66,7 +68,8 @@ class Sequence {
       if (o == Py_None) throw Error(ErrorKind::Runtime, "Could not infer dtype of NoneType");
       throw Error(ErrorKind::Runtime, concat("Could not infer dtype of ", Py_TYPE(o)->tp_name));
     }
-    join(PyComplex_Check(o) ? scalar_of(o).natural_dtype(ops::default_dtype()) : scalar_of(o).natural_dtype(DType::F64));
+    join(PyComplex_Check(o) ? scalar_of(o).natural_dtype(ops::default_dtype())
+                            : scalar_of(o).natural_dtype(DType::F64));
   }
 
  private:
@@ -77,24 +80,34 @@ class Sequence {
 
   void fill(PyObject* o, size_t depth) {
     if (depth == sizes_.size()) {
-      if (is_sequence(o)) throw Error(ErrorKind::Value, concat("expected a number at dim ", depth, " but got a ", Py_TYPE(o)->tp_name, ": the nested sequences have different depths"));
-      if (!is_number(o) && !is_tensor(o)) throw Error(ErrorKind::Type, concat("must be real number, not ", Py_TYPE(o)->tp_name));
+      if (is_sequence(o))
+        throw Error(ErrorKind::Value,
+                    concat("expected a number at dim ", depth, " but got a ", Py_TYPE(o)->tp_name,
+                           ": the nested sequences have different depths"));
+      if (!is_number(o) && !is_tensor(o))
+        throw Error(ErrorKind::Type, concat("must be real number, not ", Py_TYPE(o)->tp_name));
       scalar_of(o).store(type_, at_);
       at_ += itemsize(type_);
       return;
     }
     if (is_tensor(o)) {
       const Tensor& t = tensor_of(o);
-      for (size_t d = depth; d < sizes_.size(); ++d) LAMPAS_CHECK_VALUE(t.dim() == static_cast<int64_t>(sizes_.size() - depth) && t.size(static_cast<int64_t>(d - depth)) == sizes_[d], "only one element tensors can be converted to Python scalars");
+      for (size_t d = depth; d < sizes_.size(); ++d)
+        LAMPAS_CHECK_VALUE(t.dim() == static_cast<int64_t>(sizes_.size() - depth) &&
+                               t.size(static_cast<int64_t>(d - depth)) == sizes_[d],
+                           "only one element tensors can be converted to Python scalars");
       Tensor c = ops::contiguous(ops::to_dtype(t.alias(), type_));
       size_t bytes = static_cast<size_t>(c.numel() * itemsize(type_));
       std::memcpy(at_, c.data(), bytes);
       at_ += bytes;
       return;
     }
-    if (!is_sequence(o)) throw Error(ErrorKind::Type, concat("expected sequence of length ", sizes_[depth], " at dim ", depth, " (got ", Py_TYPE(o)->tp_name, ")"));
+    if (!is_sequence(o))
+      throw Error(ErrorKind::Type, concat("expected sequence of length ", sizes_[depth], " at dim ",
+                                          depth, " (got ", Py_TYPE(o)->tp_name, ")"));
     Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    LAMPAS_CHECK_VALUE(n == sizes_[depth], "expected sequence of length ", sizes_[depth], " at dim ", depth, " (got ", n, ")");
+    LAMPAS_CHECK_VALUE(n == sizes_[depth], "expected sequence of length ", sizes_[depth],
+                       " at dim ", depth, " (got ", n, ")");
     for (Py_ssize_t i = 0; i < n; ++i) fill(PySequence_Fast_GET_ITEM(o, i), depth + 1);
   }
 
@@ -104,22 +117,37 @@ class Sequence {
   char* at_ = nullptr;
 };
 
-// ---- foreign memory -------------------------------------------------------------------------------
+// ---- foreign memory
+// -------------------------------------------------------------------------------
 std::optional<DType> dtype_of_format(const char* f, Py_ssize_t size) {
   if (*f == '@' || *f == '=' || *f == '<' || *f == '|') ++f;
   if (*f == '>' && size > 1) return {};
   if (*f == '>') ++f;
   switch (*f) {
-    case '?': return DType::Bool;
-    case 'B': return DType::U8;
-    case 'b': case 'c': return DType::I8;
-    case 'h': return DType::I16;
-    case 'i': case 'l': case 'q': case 'n': return size == 8 ? DType::I64 : size == 4 ? DType::I32 : DType::I16;
-    case 'e': return DType::F16;
-    case 'f': return DType::F32;
-    case 'd': return DType::F64;
-    case 'Z': return size == 8 ? DType::C64 : size == 16 ? std::optional(DType::C128) : std::nullopt;
-    default: return {};
+    case '?':
+      return DType::Bool;
+    case 'B':
+      return DType::U8;
+    case 'b':
+    case 'c':
+      return DType::I8;
+    case 'h':
+      return DType::I16;
+    case 'i':
+    case 'l':
+    case 'q':
+    case 'n':
+      return size == 8 ? DType::I64 : size == 4 ? DType::I32 : DType::I16;
+    case 'e':
+      return DType::F16;
+    case 'f':
+      return DType::F32;
+    case 'd':
+      return DType::F64;
+    case 'Z':
+      return size == 8 ? DType::C64 : size == 16 ? std::optional(DType::C128) : std::nullopt;
+    default:
+      return {};
   }
 }
 
@@ -140,19 +168,30 @@ Tensor tensor_over(PyObject* array) {
   if (PyObject_GetBuffer(array, view.get(), PyBUF_FORMAT | PyBUF_STRIDES | PyBUF_WRITABLE) < 0) {
     PyErr_Clear();
     read_only = true;
-    if (PyObject_GetBuffer(array, view.get(), PyBUF_FORMAT | PyBUF_STRIDES) < 0) throw PythonError();
+    if (PyObject_GetBuffer(array, view.get(), PyBUF_FORMAT | PyBUF_STRIDES) < 0)
+      throw PythonError();
   }
   struct Guard {
     Py_buffer* v;
-    ~Guard() { if (v) PyBuffer_Release(v); }
+    ~Guard() {
+      if (v) PyBuffer_Release(v);
+    }
   } guard{view.get()};
   auto dtype = dtype_of_format(view->format ? view->format : "B", view->itemsize);
-  LAMPAS_CHECK_TYPE(dtype, "can't convert an array of format '", view->format, "' to a tensor. The only supported types are: float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint8, and bool, in the machine's byte order");
+  LAMPAS_CHECK_TYPE(
+      dtype, "can't convert an array of format '", view->format,
+      "' to a tensor. The only supported types are: float64, float32, float16, complex64, "
+      "complex128, int64, int32, int16, int8, uint8, and bool, in the machine's byte order");
   Dims sizes, strides;
   for (int i = 0; i < view->ndim; ++i) {
     sizes.push_back(view->shape[i]);
-    LAMPAS_CHECK_VALUE(view->strides[i] >= 0 || view->shape[i] <= 1, "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. (You can probably work around this by making a copy of your array with array.copy().)");
-    LAMPAS_CHECK_VALUE(view->strides[i] % view->itemsize == 0, "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory.");
+    LAMPAS_CHECK_VALUE(view->strides[i] >= 0 || view->shape[i] <= 1,
+                       "At least one stride in the given numpy array is negative, and tensors with "
+                       "negative strides are not currently supported. (You can probably work "
+                       "around this by making a copy of your array with array.copy().)");
+    LAMPAS_CHECK_VALUE(view->strides[i] % view->itemsize == 0,
+                       "given numpy array strides not a multiple of the element byte size. Copy "
+                       "the numpy array to reallocate the memory.");
     strides.push_back(std::max<int64_t>(view->strides[i] / view->itemsize, 0));
   }
   auto s = make_ref<Storage>();
@@ -206,7 +245,8 @@ PyObject* list_level(const char* p, const Tensor& t, int64_t dim) {
   if (dim == t.dim()) return scalar_object(load_scalar(t.dtype(), p));
   int64_t n = t.size(dim), step = t.stride(dim) * itemsize(t.dtype());
   Owned out(checked(PyList_New(n)));
-  for (int64_t i = 0; i < n; ++i) PyList_SET_ITEM(out.get(), i, checked(list_level(p + i * step, t, dim + 1)));
+  for (int64_t i = 0; i < n; ++i)
+    PyList_SET_ITEM(out.get(), i, checked(list_level(p + i * step, t, dim + 1)));
   return out.release();
 }
 }  // namespace
@@ -216,11 +256,14 @@ PyObject* to_list(const Tensor& t) {
   return list_level(static_cast<const char*>(t.data()), t, 0);
 }
 
-// ---- the old constructors ---------------------------------------------------------------------------
+// ---- the old constructors
+// ---------------------------------------------------------------------------
 PyObject* legacy_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   Tensor t;
   Py_ssize_t n = PyTuple_GET_SIZE(args);
-  if (kwargs && PyDict_Size(kwargs) > 0 && n == 0) throw Error(ErrorKind::Type, "Tensor(): keyword arguments are not taken; use torch.tensor(data, dtype=...)");
+  if (kwargs && PyDict_Size(kwargs) > 0 && n == 0)
+    throw Error(ErrorKind::Type,
+                "Tensor(): keyword arguments are not taken; use torch.tensor(data, dtype=...)");
   PyObject* first = n ? PyTuple_GET_ITEM(args, 0) : nullptr;
   if (n == 0) {
     t = ops::empty(Dims{0}, ops::default_dtype());
@@ -232,12 +275,14 @@ PyObject* legacy_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
     for (Py_ssize_t i = 0; i < n; ++i) sizes.push_back(int_of(PyTuple_GET_ITEM(args, i)));
     t = ops::empty(sizes, ops::default_dtype());
   } else {
-    t = tensor_from(first, is_tensor(first) ? std::nullopt : std::optional(ops::default_dtype()), Device::Cpu);
+    t = tensor_from(first, is_tensor(first) ? std::nullopt : std::optional(ops::default_dtype()),
+                    Device::Cpu);
   }
   return wrap_as(type, t);
 }
 
-// ---- functions ------------------------------------------------------------------------------------
+// ---- functions
+// ------------------------------------------------------------------------------------
 namespace {
 Tensor finish(Tensor t, bool tracked) {
   if (tracked) set_requires_grad(t, true);
@@ -248,7 +293,13 @@ PyObject* tensor_function(Args& a) {
   PyObject* data = a.object(0);
   if (is_tensor(data)) {
     const Tensor& t = tensor_of(data);
-    if (PyErr_WarnEx(PyExc_UserWarning, "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).", 1) < 0) throw PythonError();
+    if (PyErr_WarnEx(
+            PyExc_UserWarning,
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone() or sourceTensor.detach().clone().requires_grad_(True), "
+            "rather than torch.tensor(sourceTensor).",
+            1) < 0)
+      throw PythonError();
     (void)t;
   }
   return wrap(finish(tensor_from(data, a.dtype_or(1), a.device(2)), a.flag(3)));
@@ -268,9 +319,15 @@ PyObject* as_tensor(Args& a) {
 }
 PyObject* from_numpy(Args& a) {
   PyObject* o = a.object(0);
-  LAMPAS_CHECK_TYPE(has_array(o) && std::strstr(Py_TYPE(o)->tp_name, "ndarray"), "expected np.ndarray (got ", Py_TYPE(o)->tp_name, ")");
+  LAMPAS_CHECK_TYPE(has_array(o) && std::strstr(Py_TYPE(o)->tp_name, "ndarray"),
+                    "expected np.ndarray (got ", Py_TYPE(o)->tp_name, ")");
   Tensor t = tensor_over(o);
-  if (t.storage().read_only && PyErr_WarnEx(PyExc_UserWarning, "The given NumPy array is not writable: writing to this tensor will raise an error. Copy the array, array.copy(), if you want to write.", 1) < 0) throw PythonError();
+  if (t.storage().read_only &&
+      PyErr_WarnEx(PyExc_UserWarning,
+                   "The given NumPy array is not writable: writing to this tensor will raise an "
+                   "error. Copy the array, array.copy(), if you want to write.",
+                   1) < 0)
+    throw PythonError();
   return wrap(t);
 }
 PyObject* frombuffer(Args& a) {
@@ -279,36 +336,60 @@ PyObject* frombuffer(Args& a) {
   Tensor bytes = tensor_over(a.object(0));
   int64_t n = bytes.numel() * itemsize(bytes.dtype()), item = itemsize(d);
   LAMPAS_CHECK_VALUE(n > 0, "both buffer length (", n, ") and count (", count, ") must not be 0");
-  LAMPAS_CHECK_VALUE(offset >= 0 && offset < n, "offset (", offset, " bytes) must be non-negative and no greater than buffer length (", n, " bytes) minus 1");
-  LAMPAS_CHECK_VALUE(count > 0 || (n - offset) % item == 0, "buffer length (", n - offset, " bytes) after offset (", offset, " bytes) must be a multiple of element size (", item, ")");
+  LAMPAS_CHECK_VALUE(offset >= 0 && offset < n, "offset (", offset,
+                     " bytes) must be non-negative and no greater than buffer length (", n,
+                     " bytes) minus 1");
+  LAMPAS_CHECK_VALUE(count > 0 || (n - offset) % item == 0, "buffer length (", n - offset,
+                     " bytes) after offset (", offset,
+                     " bytes) must be a multiple of element size (", item, ")");
   if (count < 0) count = (n - offset) / item;
-  LAMPAS_CHECK_VALUE(offset + count * item <= n, "requested buffer length (", count, " * ", item, " bytes) after offset (", offset, " bytes) must not be greater than actual buffer length (", n, " bytes)");
-  LAMPAS_CHECK_VALUE(offset % item == 0, "offset (", offset, ") must be a multiple of the element size (", item, ")");
-  return wrap(finish(Tensor::over(bytes.storage_ref(), d, Dims{count}, Dims{1}, offset / item), a.flag(4)));
+  LAMPAS_CHECK_VALUE(offset + count * item <= n, "requested buffer length (", count, " * ", item,
+                     " bytes) after offset (", offset,
+                     " bytes) must not be greater than actual buffer length (", n, " bytes)");
+  LAMPAS_CHECK_VALUE(offset % item == 0, "offset (", offset,
+                     ") must be a multiple of the element size (", item, ")");
+  return wrap(
+      finish(Tensor::over(bytes.storage_ref(), d, Dims{count}, Dims{1}, offset / item), a.flag(4)));
 }
 PyObject* item(Args& a) {
   const Tensor& t = a.tensor(0);
-  LAMPAS_CHECK(t.numel() == 1, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar. Remedy: reduce it first (.mean()), or use .tolist()");
+  LAMPAS_CHECK(t.numel() == 1, "a Tensor with ", t.numel(),
+               " elements cannot be converted to Scalar. Remedy: reduce it first (.mean()), or use "
+               ".tolist()");
   return scalar_object(scalar_of(a.object(0)));
 }
 
 constexpr Definition kRows[] = {
-    {"tensor(object data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, bool pin_memory=False)", tensor_function, kFunction,
-     "A new tensor with a copy of `data`: numbers, nested sequences, a NumPy array.\n\n>>> lampas.tensor([[1., 2.], [3., 4.]]).shape\ntorch.Size([2, 2])"},
-    {"as_tensor(object data, dtype? dtype=None, device? device=None)", as_tensor, kFunction, "`data` as a tensor, sharing memory where it can."},
-    {"from_numpy(object ndarray)", from_numpy, kFunction, "A tensor over the memory of a NumPy array; writes are seen by both."},
-    {"frombuffer(object buffer, *, dtype dtype, int count=-1, int offset=0, bool requires_grad=False)", frombuffer, kFunction, "A 1-d tensor over the bytes of an object with the buffer protocol."},
+    {"tensor(object data, *, dtype? dtype=None, device? device=None, bool requires_grad=False, "
+     "bool pin_memory=False)",
+     tensor_function, kFunction,
+     "A new tensor with a copy of `data`: numbers, nested sequences, a NumPy array.\n\n>>> "
+     "lampas.tensor([[1., 2.], [3., 4.]]).shape\ntorch.Size([2, 2])"},
+    {"as_tensor(object data, dtype? dtype=None, device? device=None)", as_tensor, kFunction,
+     "`data` as a tensor, sharing memory where it can."},
+    {"from_numpy(object ndarray)", from_numpy, kFunction,
+     "A tensor over the memory of a NumPy array; writes are seen by both."},
+    {"frombuffer(object buffer, *, dtype dtype, int count=-1, int offset=0, bool "
+     "requires_grad=False)",
+     frombuffer, kFunction, "A 1-d tensor over the bytes of an object with the buffer protocol."},
     {"item(Tensor input)", item, kMethod, "The value of a one-element tensor as a Python number."},
-    {"tolist(Tensor input)", [](Args& a) -> PyObject* { return to_list(a.tensor(0)); }, kMethod, "The values as nested lists."},
-    {"data_ptr(Tensor input)", LAMPAS_FN(static_cast<int64_t>(reinterpret_cast<intptr_t>(a.tensor(0).is_meta() ? nullptr : a.tensor(0).data()))), kMethod, "The address of the first element."},
+    {"tolist(Tensor input)", [](Args& a) -> PyObject* { return to_list(a.tensor(0)); }, kMethod,
+     "The values as nested lists."},
+    {"data_ptr(Tensor input)",
+     LAMPAS_FN(static_cast<int64_t>(
+         reinterpret_cast<intptr_t>(a.tensor(0).is_meta() ? nullptr : a.tensor(0).data()))),
+     kMethod, "The address of the first element."},
 };
 
 // A dict for NumPy's __array_interface__, without compiling against NumPy.
 nb::object array_interface(nb::handle h) {
   const Tensor& t = tensor_of(h.ptr());
-  static const char* codes[kDTypes] = {"|b1", "|u1", "|i1", "<i2", "<i4", "<i8", "<f2", nullptr, "<f4", "<f8", "<c8", "<c16"};
+  static const char* codes[kDTypes] = {"|b1", "|u1",   "|i1", "<i2", "<i4", "<i8",
+                                       "<f2", nullptr, "<f4", "<f8", "<c8", "<c16"};
   const char* code = codes[static_cast<int>(t.dtype())];
-  LAMPAS_CHECK_TYPE(code, "Got unsupported ScalarType BFloat16: NumPy has no bfloat16. Remedy: t.float().numpy()");
+  LAMPAS_CHECK_TYPE(
+      code,
+      "Got unsupported ScalarType BFloat16: NumPy has no bfloat16. Remedy: t.float().numpy()");
   LAMPAS_CHECK_TYPE(!t.is_meta(), "can't convert meta device type tensor to numpy: it has no data");
   Dims bytes = t.strides();
   for (int64_t& s : bytes) s *= itemsize(t.dtype());
@@ -323,7 +404,8 @@ nb::object array_interface(nb::handle h) {
   d["typestr"] = code;
   d["version"] = 3;
   // NumPy wants a non-null address even for empty arrays.
-  d["data"] = nb::make_tuple(reinterpret_cast<uintptr_t>(t.numel() ? t.data() : t.storage().data), t.storage().read_only);
+  d["data"] = nb::make_tuple(reinterpret_cast<uintptr_t>(t.numel() ? t.data() : t.storage().data),
+                             t.storage().read_only);
   return d;
 }
 }  // namespace
@@ -333,23 +415,31 @@ namespace {
 Tensor storage_bytes(const Tensor& t) {
   return Tensor::over(t.storage_ref(), DType::U8, Dims{static_cast<int64_t>(t.storage().nbytes)});
 }
-Tensor over_storage(const Tensor& bytes, DType dtype, const std::vector<int64_t>& size, const std::vector<int64_t>& stride, int64_t offset) {
+Tensor over_storage(const Tensor& bytes, DType dtype, const std::vector<int64_t>& size,
+                    const std::vector<int64_t>& stride, int64_t offset) {
   int64_t last = offset;
-  LAMPAS_CHECK(offset >= 0 && size.size() == stride.size(), "invalid geometry for a storage: size ", IntSpan(size), ", stride ", IntSpan(stride), ", offset ", offset);
+  LAMPAS_CHECK(offset >= 0 && size.size() == stride.size(), "invalid geometry for a storage: size ",
+               IntSpan(size), ", stride ", IntSpan(stride), ", offset ", offset);
   bool empty = false;
   for (size_t i = 0; i < size.size(); ++i) {
-    LAMPAS_CHECK(size[i] >= 0 && stride[i] >= 0, "invalid geometry for a storage: size ", IntSpan(size), ", stride ", IntSpan(stride));
+    LAMPAS_CHECK(size[i] >= 0 && stride[i] >= 0, "invalid geometry for a storage: size ",
+                 IntSpan(size), ", stride ", IntSpan(stride));
     empty |= size[i] == 0;
     int64_t step;
-    LAMPAS_CHECK(!__builtin_mul_overflow(std::max<int64_t>(size[i] - 1, 0), stride[i], &step) && !__builtin_add_overflow(last, step, &last), "invalid geometry for a storage: it does not fit in memory addresses");
+    LAMPAS_CHECK(!__builtin_mul_overflow(std::max<int64_t>(size[i] - 1, 0), stride[i], &step) &&
+                     !__builtin_add_overflow(last, step, &last),
+                 "invalid geometry for a storage: it does not fit in memory addresses");
   }
   auto have = static_cast<int64_t>(bytes.storage().nbytes) / itemsize(dtype);
-  LAMPAS_CHECK(empty || last < have, "a tensor of size ", IntSpan(size), ", stride ", IntSpan(stride), " at offset ", offset, " does not fit into a storage of ", have, " elements of ", dtype_name(dtype));
+  LAMPAS_CHECK(empty || last < have, "a tensor of size ", IntSpan(size), ", stride ",
+               IntSpan(stride), " at offset ", offset, " does not fit into a storage of ", have,
+               " elements of ", dtype_name(dtype));
   return Tensor::over(bytes.storage_ref(), dtype, IntSpan(size), IntSpan(stride), offset);
 }
 // The same tensor, history and all, as an instance of a subclass.
 nb::object as_subclass(const Tensor& t, nb::type_object cls) {
-  LAMPAS_CHECK_TYPE(PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls.ptr()), tensor_type), "cls must be a subclass of Tensor");
+  LAMPAS_CHECK_TYPE(PyType_IsSubtype(reinterpret_cast<PyTypeObject*>(cls.ptr()), tensor_type),
+                    "cls must be a subclass of Tensor");
   Tensor y = t.alias();
   if (requires_grad(t)) record(y, "AliasBackward0", {&t}, [](const Tensor& g) { return g; });
   return nb::steal(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), y));
@@ -360,9 +450,14 @@ void init_convert(PyObject* module) {
   define(module, kRows);
   nb::module_ m = nb::borrow<nb::module_>(module);
   m.def("_array_interface", &array_interface);
-  m.def("_disabled_torch_function_impl", [](nb::object func, nb::handle, nb::tuple args, nb::object kwargs) {
-    return nb::steal(checked(PyObject_Call(func.ptr(), args.ptr(), kwargs.is_none() ? nullptr : kwargs.ptr())));
-  }, nb::arg("func"), nb::arg("types"), nb::arg("args") = nb::tuple(), nb::arg("kwargs") = nb::none());
+  m.def(
+      "_disabled_torch_function_impl",
+      [](nb::object func, nb::handle, nb::tuple args, nb::object kwargs) {
+        return nb::steal(checked(
+            PyObject_Call(func.ptr(), args.ptr(), kwargs.is_none() ? nullptr : kwargs.ptr())));
+      },
+      nb::arg("func"), nb::arg("types"), nb::arg("args") = nb::tuple(),
+      nb::arg("kwargs") = nb::none());
   m.def("_storage_bytes", &storage_bytes);
   m.def("_over_storage", &over_storage);
   m.def("_as_subclass", &as_subclass);

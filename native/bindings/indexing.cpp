@@ -29,7 +29,8 @@ class Parser {
     }
     int64_t takes = 0;
     for (Py_ssize_t i = 0; i < n; ++i) takes += dims_taken(items[i]);
-    LAMPAS_CHECK_INDEX(takes <= x_.dim(), "too many indices for tensor of dimension ", x_.dim(), " (got ", takes, " for shape ", x_.sizes(), ")");
+    LAMPAS_CHECK_INDEX(takes <= x_.dim(), "too many indices for tensor of dimension ", x_.dim(),
+                       " (got ", takes, " for shape ", x_.sizes(), ")");
     for (Py_ssize_t i = 0; i < n; ++i) {
       if (items[i] == Py_Ellipsis) {
         int64_t rest = 0;
@@ -79,7 +80,8 @@ class Parser {
 
   void take_int(int64_t i) {
     int64_t n = x_.size(dim_);
-    LAMPAS_CHECK_INDEX(i >= -n && i < n, "index ", i, " is out of bounds for dimension ", dim_, " with size ", n);
+    LAMPAS_CHECK_INDEX(i >= -n && i < n, "index ", i, " is out of bounds for dimension ", dim_,
+                       " with size ", n);
     p_.offset += (i < 0 ? i + n : i) * x_.stride(dim_);
     ++dim_;
   }
@@ -109,13 +111,17 @@ class Parser {
 
   static Tensor index_from(PyObject* o) {
     if (!PyList_Check(o) && !PyTuple_Check(o) && !has_array(o))
-      throw Error(ErrorKind::Index, concat("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got ", Py_TYPE(o)->tp_name, ")"));
+      throw Error(ErrorKind::Index, concat("only integers, slices (`:`), ellipsis (`...`), None "
+                                           "and long or byte Variables are valid indices (got ",
+                                           Py_TYPE(o)->tp_name, ")"));
     Tensor t = tensor_from(o, {}, Device::Cpu);
     return t.numel() == 0 && !is_integral(t.dtype()) ? ops::to_dtype(t, DType::I64) : t;
   }
 
   void take_tensor(const Tensor& t) {
-    LAMPAS_CHECK_INDEX(is_integral(t.dtype()), "tensors used as indices must be long, int, byte or bool tensors, not ", dtype_name(t.dtype()));
+    LAMPAS_CHECK_INDEX(is_integral(t.dtype()),
+                       "tensors used as indices must be long, int, byte or bool tensors, not ",
+                       dtype_name(t.dtype()));
     p_.advanced = true;
     bool mask = t.dtype() == DType::Bool || t.dtype() == DType::U8;
     if (mask && t.dim() == 0) {
@@ -128,7 +134,9 @@ class Parser {
       return;
     }
     for (int64_t d = 0; d < t.dim(); ++d, ++dim_) {
-      LAMPAS_CHECK_INDEX(t.size(d) == x_.size(dim_), "The shape of the mask ", t.sizes(), " at index ", d, " does not match the shape of the indexed tensor ", x_.sizes(), " at index ", dim_);
+      LAMPAS_CHECK_INDEX(t.size(d) == x_.size(dim_), "The shape of the mask ", t.sizes(),
+                         " at index ", d, " does not match the shape of the indexed tensor ",
+                         x_.sizes(), " at index ", dim_);
       // A mask over several dimensions indexes each of them with its own coordinates.
       if (d == 0) coordinates_ = ops::nonzero_tuple(t);
       push(x_.size(dim_), x_.stride(dim_), coordinates_[static_cast<size_t>(d)]);
@@ -168,7 +176,8 @@ PyObject* get_item(PyObject* self, PyObject* key) {
 
 Tensor index_tensor(const Tensor& x, PyObject* key) {
   Parsed p = Parser(x, key).run();
-  if (!p.advanced) return ops::subview(x, std::move(p.sizes), std::move(p.strides), p.offset, "SliceBackward0");
+  if (!p.advanced)
+    return ops::subview(x, std::move(p.sizes), std::move(p.strides), p.offset, "SliceBackward0");
   return ops::index(view_of(x, p), p.indices);
 }
 
@@ -184,13 +193,22 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
       ops::fill_(target, scalar_of(value));
       return 0;
     }
-    Tensor v = tensor ? tensor_of(value) : is_number(value) ? ops::scalar_tensor(scalar_of(value), x.dtype()) : tensor_from(value, x.dtype(), Device::Cpu);
+    Tensor v = tensor             ? tensor_of(value)
+               : is_number(value) ? ops::scalar_tensor(scalar_of(value), x.dtype())
+                                  : tensor_from(value, x.dtype(), Device::Cpu);
     if (p.advanced) {
-      LAMPAS_CHECK_INDEX(v.dtype() == x.dtype() || !tensor || v.dim() == 0, "Index put requires the source and destination dtypes match, got ", dtype_name(x.dtype()), " for the destination and ", dtype_name(v.dtype()), " for the source.");
-      ops::index_put_(target, p.indices, v.dtype() == x.dtype() ? v : ops::to_dtype(v, x.dtype()), false);
+      LAMPAS_CHECK_INDEX(v.dtype() == x.dtype() || !tensor || v.dim() == 0,
+                         "Index put requires the source and destination dtypes match, got ",
+                         dtype_name(x.dtype()), " for the destination and ", dtype_name(v.dtype()),
+                         " for the source.");
+      ops::index_put_(target, p.indices, v.dtype() == x.dtype() ? v : ops::to_dtype(v, x.dtype()),
+                      false);
     } else {
       v = fit(v, target.dim());
-      LAMPAS_CHECK(ops::expandable(v.sizes(), target.sizes()), "The expanded size of the tensor ", target.sizes(), " must match the existing size ", v.sizes(), ": cannot assign a value of shape ", v.sizes(), " to a selection of shape ", target.sizes());
+      LAMPAS_CHECK(ops::expandable(v.sizes(), target.sizes()), "The expanded size of the tensor ",
+                   target.sizes(), " must match the existing size ", v.sizes(),
+                   ": cannot assign a value of shape ", v.sizes(), " to a selection of shape ",
+                   target.sizes());
       ops::copy_(target, v);
     }
     return 0;

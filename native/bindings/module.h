@@ -4,8 +4,8 @@
 
 namespace lampas::py {
 
-void init_runtime(PyObject* module);     // threads, memory, processor
-void init_nn_module(PyObject* module);   // nn.Module's native base
+void init_runtime(PyObject* module);    // threads, memory, processor
+void init_nn_module(PyObject* module);  // nn.Module's native base
 void define_pointwise(PyObject* module);
 void define_tensor_ops(PyObject* module);  // creation, views, copies
 void define_indexing(PyObject* module);

@@ -16,7 +16,8 @@ PyObject* repr(PyObject* self) {
     std::string s = std::string(type->tp_name) + "(";
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self); ++i) {
       Owned text(checked(PyObject_Repr(PyTuple_GET_ITEM(self, i))));
-      s += std::string(i ? ",\n" : "\n") + type->tp_members[i].name + "=" + PyUnicode_AsUTF8(text.get());
+      s += std::string(i ? ",\n" : "\n") + type->tp_members[i].name + "=" +
+           PyUnicode_AsUTF8(text.get());
     }
     return to_py(s + ")");
   });
@@ -31,16 +32,19 @@ PyTypeObject* type_of(const char* name, std::initializer_list<const char*> field
   auto* members = new std::vector<PyStructSequence_Field>;
   for (const char* f : fields) members->push_back({f, nullptr});
   members->push_back({nullptr, nullptr});
-  PyStructSequence_Desc desc = {full->c_str(), nullptr, members->data(), static_cast<int>(fields.size())};
+  PyStructSequence_Desc desc = {full->c_str(), nullptr, members->data(),
+                                static_cast<int>(fields.size())};
   type = PyStructSequence_NewType(&desc);
   if (!type) throw PythonError();
   type->tp_repr = repr;
-  if (types && PyDict_SetItemString(types, name, reinterpret_cast<PyObject*>(type)) < 0) throw PythonError();
+  if (types && PyDict_SetItemString(types, name, reinterpret_cast<PyObject*>(type)) < 0)
+    throw PythonError();
   return type;
 }
 }  // namespace
 
-PyObject* named(const char* name, std::initializer_list<const char*> fields, const std::vector<Tensor>& values) {
+PyObject* named(const char* name, std::initializer_list<const char*> fields,
+                const std::vector<Tensor>& values) {
   Owned out(checked(PyStructSequence_New(type_of(name, fields))));
   for (size_t i = 0; i < values.size(); ++i)
     PyStructSequence_SetItem(out.get(), static_cast<Py_ssize_t>(i), checked(wrap(values[i])));

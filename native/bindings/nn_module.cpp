@@ -10,23 +10,24 @@ namespace lampas::py {
 
 namespace {
 struct ModuleObject {
-  PyObject_HEAD
-  PyObject* dict;
+  PyObject_HEAD PyObject* dict;
   PyObject* weak;
-  // Never read. Without a field beyond dict and weak, Python would let `class Net(Mixin, nn.Module)` take
-  // its layout from Mixin, and `dict` would lie elsewhere.
+  // Never read. Without a field beyond dict and weak, Python would let `class Net(Mixin,
+  // nn.Module)` take its layout from Mixin, and `dict` would lie elsewhere.
   void* layout;
 };
 
 // Names looked up on every call, interned once.
-PyObject *n_forward, *n_call_with_hooks, *n_parameters, *n_buffers, *n_modules, *n_getattr, *n_getattribute;
+PyObject *n_forward, *n_call_with_hooks, *n_parameters, *n_buffers, *n_modules, *n_getattr,
+    *n_getattribute;
 PyObject* hook_names[4];    // an instance's hook dicts
 PyObject* global_hooks[4];  // the hook dicts of all modules
 PyTypeObject* base_type;
 PyObject* own_getattr;       // nn.Module.__getattr__: raises the readable error
 PyObject* own_getattribute;  // ModuleBase's wrapper of module_getattro
 
-// What an instance's tables hold under `name`: a borrowed reference, or null, perhaps with an error.
+// What an instance's tables hold under `name`: a borrowed reference, or null, perhaps with an
+// error.
 PyObject* registered(PyObject* dict, PyObject* name) {
   for (PyObject* table : {n_parameters, n_modules, n_buffers}) {
     PyObject* entries = PyDict_GetItemWithError(dict, table);
@@ -63,8 +64,8 @@ PyObject* module_getattro(PyObject* o, PyObject* name) {
   return nullptr;
 }
 
-// Python gives every class that has a __getattr__ its own slow slot, and nn.Module has one, for the error
-// message. Classes that change neither it nor __getattribute__ get the fast slot back.
+// Python gives every class that has a __getattr__ its own slow slot, and nn.Module has one, for the
+// error message. Classes that change neither it nor __getattribute__ get the fast slot back.
 PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
   auto* type = reinterpret_cast<PyTypeObject*>(cls);
   PyObject* getattr = _PyType_Lookup(type, n_getattr);
@@ -74,7 +75,8 @@ PyObject* init_subclass(PyObject* cls, PyObject* args, PyObject* kwargs) {
     PyType_Modified(type);
   }
   PyObject* self = reinterpret_cast<PyObject*>(base_type);
-  Owned super(PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type), self, cls, nullptr));
+  Owned super(
+      PyObject_CallFunctionObjArgs(reinterpret_cast<PyObject*>(&PySuper_Type), self, cls, nullptr));
   if (!super) return nullptr;
   Owned next(PyObject_GetAttrString(super.get(), "__init_subclass__"));
   return next ? PyObject_Call(next.get(), args, kwargs) : nullptr;
@@ -122,13 +124,17 @@ void module_dealloc(PyObject* o) {
   Py_DECREF(type);
 }
 
-PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(ModuleObject, dict), READONLY, nullptr},
-                         {"__weaklistoffset__", T_PYSSIZET, offsetof(ModuleObject, weak), READONLY, nullptr},
-                         {}};
-PyMethodDef methods[] = {{"__init_subclass__", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(init_subclass)),
-                          METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
-                         {}};
-PyGetSetDef getset[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr}, {}};
+PyMemberDef members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(ModuleObject, dict), READONLY, nullptr},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(ModuleObject, weak), READONLY, nullptr},
+    {}};
+PyMethodDef methods[] = {
+    {"__init_subclass__",
+     reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(init_subclass)),
+     METH_VARARGS | METH_KEYWORDS | METH_CLASS, nullptr},
+    {}};
+PyGetSetDef getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr}, {}};
 }  // namespace
 
 void init_nn_module(PyObject* module) {
@@ -139,7 +145,8 @@ void init_nn_module(PyObject* module) {
   n_modules = PyUnicode_InternFromString("_modules");
   n_getattr = PyUnicode_InternFromString("__getattr__");
   n_getattribute = PyUnicode_InternFromString("__getattribute__");
-  const char* names[4] = {"_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"};
+  const char* names[4] = {"_forward_hooks", "_forward_pre_hooks", "_backward_hooks",
+                          "_backward_pre_hooks"};
   for (int i = 0; i < 4; ++i) hook_names[i] = PyUnicode_InternFromString(names[i]);
   PyType_Slot slots[] = {{Py_tp_getattro, reinterpret_cast<void*>(module_getattro)},
                          {Py_tp_call, reinterpret_cast<void*>(module_call)},
@@ -150,13 +157,15 @@ void init_nn_module(PyObject* module) {
                          {Py_tp_getset, getset},
                          {Py_tp_methods, methods},
                          {0, nullptr}};
-  PyType_Spec spec = {"lampas._C.ModuleBase", sizeof(ModuleObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
+  PyType_Spec spec = {"lampas._C.ModuleBase", sizeof(ModuleObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots};
   Owned type(checked(PyType_FromSpec(&spec)));
   if (PyModule_AddObjectRef(module, "ModuleBase", type.get()) < 0) throw PythonError();
   base_type = reinterpret_cast<PyTypeObject*>(type.get());  // the module keeps it alive
   own_getattribute = _PyType_Lookup(base_type, n_getattribute);
   nb::module_ m = nb::borrow<nb::module_>(module);
-  m.def("set_global_module_hooks", [](nb::dict forward_pre, nb::dict forward, nb::dict backward_pre, nb::dict backward) {
+  m.def("set_global_module_hooks", [](nb::dict forward_pre, nb::dict forward, nb::dict backward_pre,
+                                      nb::dict backward) {
     PyObject* given[4] = {forward_pre.ptr(), forward.ptr(), backward_pre.ptr(), backward.ptr()};
     for (int i = 0; i < 4; ++i) {
       Py_XDECREF(global_hooks[i]);

@@ -5,25 +5,28 @@
 #include "bindings/args.h"
 #include "bindings/module.h"
 #include "ops/conv.h"
-#include "ops/nn.h"
 #include "ops/indexing.h"
+#include "ops/nn.h"
 #include "ops/ops.h"
 
 namespace lampas::py {
 
 namespace {
-// ---- convolution --------------------------------------------------------------------------------------
+// ---- convolution
+// --------------------------------------------------------------------------------------
 Dims per_dim(const Args& a, int i, size_t n, const char* name) {
   Dims d = a.ints(i);
   if (d.size() == 1) d = Dims(n, d[0]);
-  LAMPAS_CHECK(d.size() == n, "expected ", name, " to be a single integer value or a list of ", n, " values to match the convolution dimensions, but got ", name, "=", d);
+  LAMPAS_CHECK(d.size() == n, "expected ", name, " to be a single integer value or a list of ", n,
+               " values to match the convolution dimensions, but got ", name, "=", d);
   return d;
 }
 // Input without a batch gets one, and loses it afterwards.
 Tensor batched(const Tensor& x, size_t n, bool* added) {
   auto want = static_cast<int64_t>(n) + 2;
   *added = x.dim() == want - 1;
-  LAMPAS_CHECK(*added || x.dim() == want, "Expected ", want - 1, "D (unbatched) or ", want, "D (batched) input to conv", n, "d, but got input of size: ", x.sizes());
+  LAMPAS_CHECK(*added || x.dim() == want, "Expected ", want - 1, "D (unbatched) or ", want,
+               "D (batched) input to conv", n, "d, but got input of size: ", x.sizes());
   return *added ? ops::unsqueeze(x, 0) : x;
 }
 
@@ -42,7 +45,8 @@ Tensor conv(const Args& a, size_t n) {
     LAMPAS_CHECK(how == "same" || how == "valid", "Invalid padding string: '", how, "'");
     c.padding = Dims(n, 0);
     if (how == "same") {
-      LAMPAS_CHECK(w.dim() == static_cast<int64_t>(n) + 2, "weight should have ", n + 2, " dimensions, got ", w.sizes());
+      LAMPAS_CHECK(w.dim() == static_cast<int64_t>(n) + 2, "weight should have ", n + 2,
+                   " dimensions, got ", w.sizes());
       for (size_t i = 0; i < n; ++i) {
         LAMPAS_CHECK(c.stride[i] == 1, "padding='same' is not supported for strided convolutions");
         int64_t total = c.dilation[i] * (w.size(static_cast<int64_t>(i) + 2) - 1);
@@ -57,13 +61,18 @@ Tensor conv(const Args& a, size_t n) {
   } else if (!padding) {
     c.padding = Dims(n, 0);
   } else {
-    LAMPAS_CHECK_TYPE(is_int(padding) || PyTuple_Check(padding) || PyList_Check(padding), "conv", n, "d(): argument 'padding' must be int, tuple of ints or str, not ", Py_TYPE(padding)->tp_name);
+    LAMPAS_CHECK_TYPE(is_int(padding) || PyTuple_Check(padding) || PyList_Check(padding), "conv", n,
+                      "d(): argument 'padding' must be int, tuple of ints or str, not ",
+                      Py_TYPE(padding)->tp_name);
     if (is_int(padding)) {
       c.padding = Dims(n, int_of(padding));
     } else {
-      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(padding); ++i) c.padding.push_back(int_of(PySequence_Fast_GET_ITEM(padding, i)));
+      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(padding); ++i)
+        c.padding.push_back(int_of(PySequence_Fast_GET_ITEM(padding, i)));
       if (c.padding.size() == 1) c.padding = Dims(n, c.padding[0]);
-      LAMPAS_CHECK(c.padding.size() == n, "expected padding to be a single integer value or a list of ", n, " values to match the convolution dimensions, but got padding=", c.padding);
+      LAMPAS_CHECK(c.padding.size() == n,
+                   "expected padding to be a single integer value or a list of ", n,
+                   " values to match the convolution dimensions, but got padding=", c.padding);
     }
   }
   Tensor y = ops::convolution(x, w, a.tensor(2), c);
@@ -84,7 +93,8 @@ Tensor conv_transpose(const Args& a, size_t n) {
   return added ? ops::squeeze(y, Dims{0}) : y;
 }
 
-// ---- pooling ------------------------------------------------------------------------------------------
+// ---- pooling
+// ------------------------------------------------------------------------------------------
 ops::PoolArgs pool_args(const Args& a, size_t n) {
   ops::PoolArgs p;
   p.kernel = per_dim(a, 1, n, "kernel_size");
@@ -119,7 +129,9 @@ Dims adaptive_dims(const Args& a, size_t n) {
     }
     if (d.size() == 1) d = Dims(n, d[0]);
   } else {
-    LAMPAS_CHECK_TYPE(is_int(o) || o == Py_None, "argument 'output_size' must be int or tuple of ints, not ", Py_TYPE(o)->tp_name);
+    LAMPAS_CHECK_TYPE(is_int(o) || o == Py_None,
+                      "argument 'output_size' must be int or tuple of ints, not ",
+                      Py_TYPE(o)->tp_name);
     d = Dims(n, o == Py_None ? -1 : int_of(o));
   }
   LAMPAS_CHECK(d.size() == n, "adaptive pooling: output_size must be ", n, " values, got ", d);
@@ -131,7 +143,8 @@ PyObject* adaptive_max(Args& a, size_t n, bool with_indices) {
   return wrap(r[0]);
 }
 
-// ---- normalisation over channels ------------------------------------------------------------------------
+// ---- normalisation over channels
+// ------------------------------------------------------------------------
 Tensor channel_shape(const Tensor& t, const Tensor& x) {
   Dims s(x.sizes().size(), 1);
   s[1] = t.numel();
@@ -143,9 +156,12 @@ Tensor scaled(Tensor y, const Tensor& w, const Tensor& b) {
   return y;
 }
 void check_channels(const Tensor& t, int64_t c, const char* name) {
-  LAMPAS_CHECK(!t.defined() || t.numel() == c, name, " should contain ", c, " elements not ", t.defined() ? t.numel() : 0);
+  LAMPAS_CHECK(!t.defined() || t.numel() == c, name, " should contain ", c, " elements not ",
+               t.defined() ? t.numel() : 0);
 }
-Tensor wide(const Tensor& t) { return t.defined() && is_half(t.dtype()) ? ops::to_dtype(t, DType::F32) : t; }
+Tensor wide(const Tensor& t) {
+  return t.defined() && is_half(t.dtype()) ? ops::to_dtype(t, DType::F32) : t;
+}
 
 void update_running(const Tensor& running, const Tensor& value, double momentum) {
   if (!running.defined()) return;
@@ -154,16 +170,23 @@ void update_running(const Tensor& running, const Tensor& value, double momentum)
   running.bump_version();
 }
 
-Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Tensor& w, const Tensor& b, bool training, double momentum, double eps) {
-  LAMPAS_CHECK(x0.dim() >= 2, "batch_norm: expected at least 2 dimensions [N, C, ...], got ", x0.sizes());
+Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Tensor& w,
+                  const Tensor& b, bool training, double momentum, double eps) {
+  LAMPAS_CHECK(x0.dim() >= 2, "batch_norm: expected at least 2 dimensions [N, C, ...], got ",
+               x0.sizes());
   int64_t c = x0.size(1);
   check_channels(rm, c, "running_mean");
   check_channels(rv, c, "running_var");
   check_channels(w, c, "weight");
   check_channels(b, c, "bias");
-  LAMPAS_CHECK(training || (rm.defined() && rv.defined()), "Expected running_mean and running_var to be defined when training=False");
+  LAMPAS_CHECK(training || (rm.defined() && rv.defined()),
+               "Expected running_mean and running_var to be defined when training=False");
   int64_t n = c ? x0.numel() / c : 0;
-  if (training) LAMPAS_CHECK_VALUE(n > 1 || x0.numel() == 0, "Expected more than 1 value per channel when training, got input size torch.Size(", x0.sizes(), ")");
+  if (training)
+    LAMPAS_CHECK_VALUE(
+        n > 1 || x0.numel() == 0,
+        "Expected more than 1 value per channel when training, got input size torch.Size(",
+        x0.sizes(), ")");
   Tensor x = wide(x0);
   Tensor y;
   if (training) {
@@ -172,34 +195,47 @@ Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Te
     Tensor mean = ops::mean(x, dims, true), centred = ops::sub(x, mean);
     Tensor var = ops::mean(ops::square(centred), dims, true);
     update_running(rm, ops::reshape(mean.alias(), Dims{c}), momentum);
-    update_running(rv, ops::mul(ops::reshape(var.alias(), Dims{c}), n > 1 ? static_cast<double>(n) / static_cast<double>(n - 1) : 1.0), momentum);
+    update_running(rv,
+                   ops::mul(ops::reshape(var.alias(), Dims{c}),
+                            n > 1 ? static_cast<double>(n) / static_cast<double>(n - 1) : 1.0),
+                   momentum);
     y = ops::mul(centred, ops::rsqrt(ops::add(var, eps)));
   } else {
-    y = ops::mul(ops::sub(x, channel_shape(wide(rm), x)), channel_shape(ops::rsqrt(ops::add(wide(rv), eps)), x));
+    y = ops::mul(ops::sub(x, channel_shape(wide(rm), x)),
+                 channel_shape(ops::rsqrt(ops::add(wide(rv), eps)), x));
   }
   return ops::to_dtype(scaled(y, wide(w), wide(b)), x0.dtype());
 }
 
 Tensor group_norm(const Tensor& x0, int64_t groups, const Tensor& w, const Tensor& b, double eps) {
-  LAMPAS_CHECK(x0.dim() >= 2, "Expected at least 2 dimensions for input tensor but received ", x0.dim());
+  LAMPAS_CHECK(x0.dim() >= 2, "Expected at least 2 dimensions for input tensor but received ",
+               x0.dim());
   int64_t c = x0.size(1);
-  LAMPAS_CHECK(groups > 0 && c % groups == 0, "Expected number of channels in input to be divisible by num_groups, but got input of shape ", x0.sizes(), " and num_groups=", groups);
+  LAMPAS_CHECK(
+      groups > 0 && c % groups == 0,
+      "Expected number of channels in input to be divisible by num_groups, but got input of shape ",
+      x0.sizes(), " and num_groups=", groups);
   check_channels(w, c, "weight");
   check_channels(b, c, "bias");
   Tensor x = wide(x0);
   Dims inner{x.numel() / std::max<int64_t>(x.size(0) * groups, 1)};
-  Tensor y = ops::layer_norm(ops::reshape(x, Dims{x.size(0), groups, inner[0]}), inner, Tensor(), Tensor(), eps);
+  Tensor y = ops::layer_norm(ops::reshape(x, Dims{x.size(0), groups, inner[0]}), inner, Tensor(),
+                             Tensor(), eps);
   return ops::to_dtype(scaled(ops::reshape(y, x.sizes()), wide(w), wide(b)), x0.dtype());
 }
 
 Tensor instance_norm(const Args& a) {
   const Tensor &x = a.tensor(0), &rm = a.tensor(1), &rv = a.tensor(2);
-  LAMPAS_CHECK(x.dim() >= 3, "instance_norm: expected at least 3 dimensions [N, C, ...], got ", x.sizes());
+  LAMPAS_CHECK(x.dim() >= 3, "instance_norm: expected at least 3 dimensions [N, C, ...], got ",
+               x.sizes());
   bool own = a.flag(5);
-  LAMPAS_CHECK(own || (rm.defined() && rv.defined()), "Expected running_mean and running_var to be defined when use_input_stats is false");
+  LAMPAS_CHECK(own || (rm.defined() && rv.defined()),
+               "Expected running_mean and running_var to be defined when use_input_stats is false");
   if (!own) return batch_norm(x, rm, rv, a.tensor(3), a.tensor(4), false, a.real(6), a.real(7));
   int64_t n = x.size(0), c = x.size(1), per = x.numel() / std::max<int64_t>(n * c, 1);
-  LAMPAS_CHECK_VALUE(per != 1, "Expected more than 1 spatial element when training, got input size torch.Size(", x.sizes(), ")");
+  LAMPAS_CHECK_VALUE(
+      per != 1, "Expected more than 1 spatial element when training, got input size torch.Size(",
+      x.sizes(), ")");
   if (rm.defined() || rv.defined()) {
     GradGuard off(false);
     Tensor flat = ops::reshape(wide(x), Dims{n, c, per});
@@ -209,18 +245,30 @@ Tensor instance_norm(const Args& a) {
   return group_norm(x, c, a.tensor(3), a.tensor(4), a.real(7));
 }
 
-// ---- attention ----------------------------------------------------------------------------------------
+// ---- attention
+// ----------------------------------------------------------------------------------------
 Tensor attention(const Args& a) {
   const Tensor& q = a.tensor(0);
   Tensor k = a.tensor(1), v = a.tensor(2);
   double p = a.real(4);
-  LAMPAS_CHECK(q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2, "scaled_dot_product_attention: query, key and value must be at least 2-dimensional, got ", q.sizes(), ", ", k.sizes(), ", ", v.sizes());
-  LAMPAS_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(), "Expected query, key, and value to have the same dtype, but got query.dtype: ", dtype_name(q.dtype()), " key.dtype: ", dtype_name(k.dtype()), " and value.dtype: ", dtype_name(v.dtype()), " instead.");
-  LAMPAS_CHECK(!(a.given(3) && a.flag(5)), "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
+  LAMPAS_CHECK(
+      q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2,
+      "scaled_dot_product_attention: query, key and value must be at least 2-dimensional, got ",
+      q.sizes(), ", ", k.sizes(), ", ", v.sizes());
+  LAMPAS_CHECK(q.dtype() == k.dtype() && q.dtype() == v.dtype(),
+               "Expected query, key, and value to have the same dtype, but got query.dtype: ",
+               dtype_name(q.dtype()), " key.dtype: ", dtype_name(k.dtype()),
+               " and value.dtype: ", dtype_name(v.dtype()), " instead.");
+  LAMPAS_CHECK(
+      !(a.given(3) && a.flag(5)),
+      "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
   if (a.flag(7)) {  // fewer heads of keys than of queries: each serves several
     auto repeat = [&](const Tensor& t) {
       int64_t times = q.size(-3) / std::max<int64_t>(t.size(-3), 1);
-      LAMPAS_CHECK(t.size(-3) > 0 && q.size(-3) % t.size(-3) == 0, "enable_gqa: the number of query heads must be a multiple of the number of key heads, got ", q.size(-3), " and ", t.size(-3));
+      LAMPAS_CHECK(t.size(-3) > 0 && q.size(-3) % t.size(-3) == 0,
+                   "enable_gqa: the number of query heads must be a multiple of the number of key "
+                   "heads, got ",
+                   q.size(-3), " and ", t.size(-3));
       Tensor w = ops::unsqueeze(t, -3);
       Dims shape = w.sizes();
       shape[shape.size() - 3] = times;
@@ -233,11 +281,14 @@ Tensor attention(const Args& a) {
   Tensor scores = ops::matmul(ops::mul(q, scale), ops::transpose(k, -2, -1));
   if (a.flag(5)) {
     int64_t l = q.size(-2), s = k.size(-2);
-    Tensor row = ops::unsqueeze(ops::arange(0, l, 1, DType::I64), 1), col = ops::arange(0, s, 1, DType::I64);
+    Tensor row = ops::unsqueeze(ops::arange(0, l, 1, DType::I64), 1),
+           col = ops::arange(0, s, 1, DType::I64);
     scores = ops::masked_fill(scores, ops::gt(col, row), -INFINITY);
   } else if (a.given(3)) {
     const Tensor& mask = a.tensor(3);
-    scores = mask.dtype() == DType::Bool ? ops::masked_fill(scores, ops::logical_not(mask), -INFINITY) : ops::add(scores, mask);
+    scores = mask.dtype() == DType::Bool
+                 ? ops::masked_fill(scores, ops::logical_not(mask), -INFINITY)
+                 : ops::add(scores, mask);
   }
   Tensor weights = ops::softmax(scores, -1);
   if (a.given(3)) {
@@ -252,27 +303,34 @@ Tensor attention(const Args& a) {
       dropout = checked(PyObject_GetAttrString(module.get(), "dropout"));
     }
     Owned w(checked(wrap(weights))), rate(PyFloat_FromDouble(p));
-    Owned dropped(checked(PyObject_CallFunctionObjArgs(dropout, w.get(), rate.get(), Py_True, nullptr)));
+    Owned dropped(
+        checked(PyObject_CallFunctionObjArgs(dropout, w.get(), rate.get(), Py_True, nullptr)));
     weights = tensor_of(dropped.get());
   }
   return ops::matmul(weights, v);
 }
 
 Tensor bilinear(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor& bias) {
-  LAMPAS_CHECK(w.dim() == 3 && x.size(-1) == w.size(1) && y.size(-1) == w.size(2), "bilinear(): input features ", x.size(-1), " and ", y.size(-1), " do not match weight of shape ", w.sizes());
-  Dims lead(IntSpan(x.sizes()).first(x.sizes().size() - 1)), lead_y(IntSpan(y.sizes()).first(y.sizes().size() - 1));
-  LAMPAS_CHECK(lead == lead_y, "bilinear(): input batch dimensions do not match: got ", x.sizes(), " and ", y.sizes());
+  LAMPAS_CHECK(w.dim() == 3 && x.size(-1) == w.size(1) && y.size(-1) == w.size(2),
+               "bilinear(): input features ", x.size(-1), " and ", y.size(-1),
+               " do not match weight of shape ", w.sizes());
+  Dims lead(IntSpan(x.sizes()).first(x.sizes().size() - 1)),
+      lead_y(IntSpan(y.sizes()).first(y.sizes().size() - 1));
+  LAMPAS_CHECK(lead == lead_y, "bilinear(): input batch dimensions do not match: got ", x.sizes(),
+               " and ", y.sizes());
   int64_t n = product(lead), o = w.size(0);
   // x W_o for all o at once, then products with y.
   Tensor xw = ops::matmul(ops::reshape(x, Dims{1, n, w.size(1)}), w);
-  Tensor z = ops::transpose(ops::sum(ops::mul(xw, ops::reshape(y, Dims{1, n, w.size(2)})), Dims{2}), 0, 1);
+  Tensor z =
+      ops::transpose(ops::sum(ops::mul(xw, ops::reshape(y, Dims{1, n, w.size(2)})), Dims{2}), 0, 1);
   if (bias.defined()) z = ops::add(z, bias);
   Dims shape = lead;
   shape.push_back(o);
   return ops::reshape(z, shape);
 }
 
-// ---- recurrent cells ------------------------------------------------------------------------------------
+// ---- recurrent cells
+// ------------------------------------------------------------------------------------
 Tensor gates(const Args& a, const Tensor& h, int w) {
   Tensor b = a.tensor(w + 2), c = a.tensor(w + 3);
   return ops::add(ops::linear(a.tensor(0), a.tensor(w), b), ops::linear(h, a.tensor(w + 1), c));
@@ -281,39 +339,103 @@ PyObject* lstm_cell(Args& a) {
   auto hx = a.tensors(1);
   LAMPAS_CHECK(hx.size() == 2, "lstm_cell expects two hidden states");
   auto g = ops::chunk(gates(a, hx[0], 2), 4, 1);
-  Tensor c = ops::add(ops::mul(ops::sigmoid(g[1]), hx[1]), ops::mul(ops::sigmoid(g[0]), ops::tanh(g[2])));
+  Tensor c =
+      ops::add(ops::mul(ops::sigmoid(g[1]), hx[1]), ops::mul(ops::sigmoid(g[0]), ops::tanh(g[2])));
   return to_py(std::vector<Tensor>{ops::mul(ops::sigmoid(g[3]), ops::tanh(c)), c});
 }
 Tensor gru_cell(const Args& a) {
   const Tensor& h = a.tensor(1);
-  auto x = ops::chunk(ops::linear(a.tensor(0), a.tensor(2), a.tensor(4)), 3, 1), y = ops::chunk(ops::linear(h, a.tensor(3), a.tensor(5)), 3, 1);
+  auto x = ops::chunk(ops::linear(a.tensor(0), a.tensor(2), a.tensor(4)), 3, 1),
+       y = ops::chunk(ops::linear(h, a.tensor(3), a.tensor(5)), 3, 1);
   Tensor r = ops::sigmoid(ops::add(x[0], y[0])), z = ops::sigmoid(ops::add(x[1], y[1]));
   Tensor n = ops::tanh(ops::add(x[2], ops::mul(r, y[2])));
   return ops::add(n, ops::mul(z, ops::sub(h, n)));
 }
 
-#define CONV(N) {"conv" #N "d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, object padding=0, int[1] dilation=1, int groups=1)", LAMPAS_FN(conv(a, N)), kFunction, "Convolution over " #N " dimension(s): input [N, C, ...], weight [O, C / groups, ...]."}
-#define CONVT(N) {"conv_transpose" #N "d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] output_padding=0, int groups=1, int[1] dilation=1)", LAMPAS_FN(conv_transpose(a, N)), kFunction, "Transposed convolution: input [N, C, ...], weight [C, O / groups, ...]."}
-#define MAXP(N) {"max_pool" #N "d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, int[1] dilation=1, bool ceil_mode=False, bool return_indices=False)", [](Args& a) { return max_pool(a, N, false); }, kFunction, "Maximum over windows."}, \
-  {"max_pool" #N "d_with_indices(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, int[1] dilation=1, bool ceil_mode=False, bool return_indices=True)", [](Args& a) { return max_pool(a, N, true); }, kFunction, "Maximum over windows, and where it was."}
-#define ADAPT(N) {"adaptive_avg_pool" #N "d(Tensor input, object output_size)", LAMPAS_FN(ops::adaptive_avg_pool(a.tensor(0), adaptive_dims(a, N))), kFunction, "Mean over windows that divide the input evenly."}, \
-  {"adaptive_max_pool" #N "d(Tensor input, object output_size, bool return_indices=False)", [](Args& a) { return adaptive_max(a, N, false); }, kFunction, "Maximum over windows that divide the input evenly."}
-#define CELL "(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None)"
+#define CONV(N)                                                                                   \
+  {"conv" #N                                                                                      \
+   "d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, object padding=0, int[1] " \
+   "dilation=1, int groups=1)",                                                                   \
+   LAMPAS_FN(conv(a, N)), kFunction,                                                              \
+   "Convolution over " #N " dimension(s): input [N, C, ...], weight [O, C / groups, ...]."}
+#define CONVT(N)                                                                                  \
+  {"conv_transpose" #N                                                                            \
+   "d(Tensor input, Tensor weight, Tensor? bias=None, int[1] stride=1, int[1] padding=0, int[1] " \
+   "output_padding=0, int groups=1, int[1] dilation=1)",                                          \
+   LAMPAS_FN(conv_transpose(a, N)), kFunction,                                                    \
+   "Transposed convolution: input [N, C, ...], weight [C, O / groups, ...]."}
+#define MAXP(N)                                                                                   \
+  {"max_pool" #N                                                                                  \
+   "d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, int[1] "           \
+   "dilation=1, bool ceil_mode=False, bool return_indices=False)",                                \
+   [](Args& a) { return max_pool(a, N, false); }, kFunction, "Maximum over windows."},            \
+      {"max_pool" #N                                                                              \
+       "d_with_indices(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, " \
+       "int[1] dilation=1, bool ceil_mode=False, bool return_indices=True)",                      \
+       [](Args& a) { return max_pool(a, N, true); }, kFunction,                                   \
+       "Maximum over windows, and where it was."}
+#define ADAPT(N)                                                                                \
+  {"adaptive_avg_pool" #N "d(Tensor input, object output_size)",                                \
+   LAMPAS_FN(ops::adaptive_avg_pool(a.tensor(0), adaptive_dims(a, N))), kFunction,              \
+   "Mean over windows that divide the input evenly."},                                          \
+      {"adaptive_max_pool" #N "d(Tensor input, object output_size, bool return_indices=False)", \
+       [](Args& a) { return adaptive_max(a, N, false); }, kFunction,                            \
+       "Maximum over windows that divide the input evenly."}
+#define CELL \
+  "(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None)"
 
 constexpr Definition kRows[] = {
-    CONV(1), CONV(2), CONV(3), CONVT(1), CONVT(2), CONVT(3), MAXP(1), MAXP(2), MAXP(3), ADAPT(1), ADAPT(2), ADAPT(3),
-    {"avg_pool1d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True)", LAMPAS_FN(avg_pool(a, 1)), kFunction, "Mean over windows."},
-    {"avg_pool2d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None)", LAMPAS_FN(avg_pool(a, 2)), kFunction, "Mean over windows."},
-    {"avg_pool3d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None)", LAMPAS_FN(avg_pool(a, 3)), kFunction, "Mean over windows."},
-    {"batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-5)", LAMPAS_FN(batch_norm(a.tensor(0), a.tensor(1), a.tensor(2), a.tensor(3), a.tensor(4), a.flag(5), a.real(6), a.real(7))), kFunction, "Normalised over batch and space (Ioffe & Szegedy 2015)."},
-    {"group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1e-5)", LAMPAS_FN(group_norm(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.real(4))), kFunction, "Normalised over groups of channels (Wu & He 2018)."},
-    {"instance_norm(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, Tensor? weight=None, Tensor? bias=None, bool use_input_stats=True, float momentum=0.1, float eps=1e-5)", LAMPAS_FN(instance_norm(a)), kFunction, "Normalised per image and channel (Ulyanov et al. 2016)."},
-    {"scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False)", LAMPAS_FN(attention(a)), kFunction, "softmax(query @ key.T * scale + mask) @ value (Vaswani et al. 2017)."},
-    {"bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)", LAMPAS_FN(bilinear(a.tensor(0), a.tensor(1), a.tensor(2), a.tensor(3))), kFunction, "input1 @ weight @ input2 + bias, per output."},
-    {"lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None)", lstm_cell, kFunction, "One step of an LSTM (Hochreiter & Schmidhuber 1997): hidden and cell state."},
+    CONV(1),
+    CONV(2),
+    CONV(3),
+    CONVT(1),
+    CONVT(2),
+    CONVT(3),
+    MAXP(1),
+    MAXP(2),
+    MAXP(3),
+    ADAPT(1),
+    ADAPT(2),
+    ADAPT(3),
+    {"avg_pool1d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool "
+     "ceil_mode=False, bool count_include_pad=True)",
+     LAMPAS_FN(avg_pool(a, 1)), kFunction, "Mean over windows."},
+    {"avg_pool2d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool "
+     "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None)",
+     LAMPAS_FN(avg_pool(a, 2)), kFunction, "Mean over windows."},
+    {"avg_pool3d(Tensor input, int[1] kernel_size, int[1]? stride=None, int[1] padding=0, bool "
+     "ceil_mode=False, bool count_include_pad=True, int? divisor_override=None)",
+     LAMPAS_FN(avg_pool(a, 3)), kFunction, "Mean over windows."},
+    {"batch_norm(Tensor input, Tensor? running_mean, Tensor? running_var, Tensor? weight=None, "
+     "Tensor? bias=None, bool training=False, float momentum=0.1, float eps=1e-5)",
+     LAMPAS_FN(batch_norm(a.tensor(0), a.tensor(1), a.tensor(2), a.tensor(3), a.tensor(4),
+                          a.flag(5), a.real(6), a.real(7))),
+     kFunction, "Normalised over batch and space (Ioffe & Szegedy 2015)."},
+    {"group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float "
+     "eps=1e-5)",
+     LAMPAS_FN(group_norm(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.real(4))),
+     kFunction, "Normalised over groups of channels (Wu & He 2018)."},
+    {"instance_norm(Tensor input, Tensor? running_mean=None, Tensor? running_var=None, Tensor? "
+     "weight=None, Tensor? bias=None, bool use_input_stats=True, float momentum=0.1, float "
+     "eps=1e-5)",
+     LAMPAS_FN(instance_norm(a)), kFunction,
+     "Normalised per image and channel (Ulyanov et al. 2016)."},
+    {"scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, "
+     "float dropout_p=0.0, bool is_causal=False, float? scale=None, bool enable_gqa=False)",
+     LAMPAS_FN(attention(a)), kFunction,
+     "softmax(query @ key.T * scale + mask) @ value (Vaswani et al. 2017)."},
+    {"bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None)",
+     LAMPAS_FN(bilinear(a.tensor(0), a.tensor(1), a.tensor(2), a.tensor(3))), kFunction,
+     "input1 @ weight @ input2 + bias, per output."},
+    {"lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? "
+     "b_hh=None)",
+     lstm_cell, kFunction,
+     "One step of an LSTM (Hochreiter & Schmidhuber 1997): hidden and cell state."},
     {"gru_cell" CELL, LAMPAS_FN(gru_cell(a)), kFunction, "One step of a GRU (Cho et al. 2014)."},
-    {"rnn_tanh_cell" CELL, LAMPAS_FN(ops::tanh(gates(a, a.tensor(1), 2))), kFunction, "One step of an Elman network."},
-    {"rnn_relu_cell" CELL, LAMPAS_FN(ops::relu(gates(a, a.tensor(1), 2))), kFunction, "One step of an Elman network with relu."},
+    {"rnn_tanh_cell" CELL, LAMPAS_FN(ops::tanh(gates(a, a.tensor(1), 2))), kFunction,
+     "One step of an Elman network."},
+    {"rnn_relu_cell" CELL, LAMPAS_FN(ops::relu(gates(a, a.tensor(1), 2))), kFunction,
+     "One step of an Elman network with relu."},
 };
 }  // namespace
 

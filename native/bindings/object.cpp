@@ -11,18 +11,30 @@ namespace lampas::py {
 namespace {
 PyObject* exception_type(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::Runtime: return PyExc_RuntimeError;
-    case ErrorKind::Type: return PyExc_TypeError;
-    case ErrorKind::Value: return PyExc_ValueError;
-    case ErrorKind::Index: return PyExc_IndexError;
-    case ErrorKind::NotImplemented: return PyExc_NotImplementedError;
-    case ErrorKind::Memory: return PyExc_MemoryError;
-    case ErrorKind::Attribute: return PyExc_AttributeError;
-    case ErrorKind::Key: return PyExc_KeyError;
-    case ErrorKind::Overflow: return PyExc_OverflowError;
-    case ErrorKind::Assertion: return PyExc_AssertionError;
-    case ErrorKind::ZeroDivision: return PyExc_ZeroDivisionError;
-    case ErrorKind::Linalg: return PyExc_RuntimeError;
+    case ErrorKind::Runtime:
+      return PyExc_RuntimeError;
+    case ErrorKind::Type:
+      return PyExc_TypeError;
+    case ErrorKind::Value:
+      return PyExc_ValueError;
+    case ErrorKind::Index:
+      return PyExc_IndexError;
+    case ErrorKind::NotImplemented:
+      return PyExc_NotImplementedError;
+    case ErrorKind::Memory:
+      return PyExc_MemoryError;
+    case ErrorKind::Attribute:
+      return PyExc_AttributeError;
+    case ErrorKind::Key:
+      return PyExc_KeyError;
+    case ErrorKind::Overflow:
+      return PyExc_OverflowError;
+    case ErrorKind::Assertion:
+      return PyExc_AssertionError;
+    case ErrorKind::ZeroDivision:
+      return PyExc_ZeroDivisionError;
+    case ErrorKind::Linalg:
+      return PyExc_RuntimeError;
   }
   return PyExc_RuntimeError;
 }
@@ -43,7 +55,8 @@ void set_python_error() noexcept {
   } catch (const PythonError&) {
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_SystemError, "an error without a message");
   } catch (const Error& e) {
-    PyErr_SetString(e.kind == ErrorKind::Memory ? memory_error_type() : exception_type(e.kind), e.text.c_str());
+    PyErr_SetString(e.kind == ErrorKind::Memory ? memory_error_type() : exception_type(e.kind),
+                    e.text.c_str());
   } catch (const std::bad_alloc&) {
     PyErr_SetString(memory_error_type(), "out of memory for bookkeeping");
   } catch (const std::exception& e) {
@@ -98,10 +111,14 @@ PyObject* size_tuple(IntSpan v) {
 
 PyObject* scalar_object(const Scalar& v) {
   switch (v.kind()) {
-    case Scalar::Kind::Bool: return PyBool_FromLong(v.to_bool());
-    case Scalar::Kind::Int: return PyLong_FromLongLong(v.to_int());
-    case Scalar::Kind::Float: return PyFloat_FromDouble(v.to_double());
-    default: return PyComplex_FromDoubles(v.to_complex().real(), v.to_complex().imag());
+    case Scalar::Kind::Bool:
+      return PyBool_FromLong(v.to_bool());
+    case Scalar::Kind::Int:
+      return PyLong_FromLongLong(v.to_int());
+    case Scalar::Kind::Float:
+      return PyFloat_FromDouble(v.to_double());
+    default:
+      return PyComplex_FromDoubles(v.to_complex().real(), v.to_complex().imag());
   }
 }
 
@@ -124,7 +141,8 @@ bool is_numpy_scalar(PyObject* o) {
 }  // namespace
 
 bool is_number(PyObject* o) {
-  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) || (!is_tensor(o) && is_numpy_scalar(o));
+  return PyFloat_Check(o) || PyLong_Check(o) || PyComplex_Check(o) ||
+         (!is_tensor(o) && is_numpy_scalar(o));
 }
 
 bool is_int(PyObject* o) {
@@ -139,7 +157,8 @@ bool is_int(PyObject* o) {
 int64_t int_of(PyObject* o) {
   if (is_tensor(o)) {
     Scalar s = scalar_of(o);
-    LAMPAS_CHECK_TYPE(s.is_integral(), "only integer tensors of a single element can be converted to an index");
+    LAMPAS_CHECK_TYPE(s.is_integral(),
+                      "only integer tensors of a single element can be converted to an index");
     return s.to_int();
   }
   Owned i;
@@ -150,7 +169,8 @@ int64_t int_of(PyObject* o) {
   long long v = PyLong_AsLongLong(o);
   if (v == -1 && PyErr_Occurred()) {
     PyErr_Clear();
-    throw Error(ErrorKind::Overflow, "Overflow when unpacking long: the integer does not fit in 64 bits");
+    throw Error(ErrorKind::Overflow,
+                "Overflow when unpacking long: the integer does not fit in 64 bits");
   }
   return v;
 }
@@ -162,7 +182,8 @@ Scalar scalar_of(PyObject* o) {
     int overflow = 0;
     long long v = PyLong_AsLongLongAndOverflow(o, &overflow);
     if (!overflow) return {int64_t{v}};
-    throw Error(ErrorKind::Overflow, "Overflow when unpacking long: the integer does not fit in 64 bits");
+    throw Error(ErrorKind::Overflow,
+                "Overflow when unpacking long: the integer does not fit in 64 bits");
   }
   if (PyComplex_Check(o)) {
     Py_complex c = PyComplex_AsCComplex(o);
@@ -170,7 +191,8 @@ Scalar scalar_of(PyObject* o) {
   }
   if (is_tensor(o)) {
     const Tensor& t = tensor_of(o);
-    LAMPAS_CHECK(t.numel() == 1, "a Tensor with ", t.numel(), " elements cannot be converted to Scalar");
+    LAMPAS_CHECK(t.numel() == 1, "a Tensor with ", t.numel(),
+                 " elements cannot be converted to Scalar");
     LAMPAS_CHECK(!t.is_meta(), "Tensor.item() cannot be called on meta tensors: they have no data");
     return load_scalar(t.dtype(), t.data());
   }

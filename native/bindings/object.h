@@ -66,15 +66,14 @@ std::string take_error_text();
 
 // ---- tensors ------------------------------------------------------------------------------------
 struct TensorObject {
-  PyObject_HEAD
-  Tensor t;
+  PyObject_HEAD Tensor t;
   PyObject* dict;
   PyObject* weak;
   PyObject* backward_hooks;  // keeps hook functions visible to the garbage collector
 };
-extern PyTypeObject* tensor_type;     // lampas.Tensor
-extern PyTypeObject* size_type;       // lampas.Size
-extern PyObject* parameter_type;      // lampas.nn.Parameter once registered, else null
+extern PyTypeObject* tensor_type;  // lampas.Tensor
+extern PyTypeObject* size_type;    // lampas.Size
+extern PyObject* parameter_type;   // lampas.nn.Parameter once registered, else null
 
 inline bool is_tensor(PyObject* o) {
   return Py_TYPE(o) == tensor_type || PyType_IsSubtype(Py_TYPE(o), tensor_type);
@@ -98,23 +97,26 @@ inline PyObject* to_py(double v) { return PyFloat_FromDouble(v); }
 inline PyObject* to_py(const Scalar& v) { return scalar_object(v); }
 inline PyObject* to_py(DType d) { return dtype_object(d); }
 inline PyObject* to_py(Owned o) { return o.release(); }
-inline PyObject* to_py(const std::string& s) { return PyUnicode_FromStringAndSize(s.data(), s.size()); }
+inline PyObject* to_py(const std::string& s) {
+  return PyUnicode_FromStringAndSize(s.data(), s.size());
+}
 PyObject* to_py(const std::vector<Tensor>& v);  // a tuple
 template <class... T>
 PyObject* to_py(const std::tuple<T...>& v) {
   Owned out(checked(PyTuple_New(sizeof...(T))));
   Py_ssize_t i = 0;
-  std::apply([&](const auto&... x) { (PyTuple_SET_ITEM(out.get(), i++, checked(to_py(x))), ...); }, v);
+  std::apply([&](const auto&... x) { (PyTuple_SET_ITEM(out.get(), i++, checked(to_py(x))), ...); },
+             v);
   return out.release();
 }
 
 // ---- arguments ----------------------------------------------------------------------------------
-std::optional<DType> dtype_of_object(PyObject* o);    // a dtype, or float/int/bool/complex
+std::optional<DType> dtype_of_object(PyObject* o);  // a dtype, or float/int/bool/complex
 bool is_device(PyObject* o);
 std::optional<Device> device_of_object(PyObject* o);  // a device, a string; RuntimeError for cuda
 ops::MemoryFormat memory_format_of(PyObject* o);
-bool is_number(PyObject* o);                          // bool, int, float, complex, NumPy scalars
-Scalar scalar_of(PyObject* o);                        // a number or a one-element tensor
+bool is_number(PyObject* o);    // bool, int, float, complex, NumPy scalars
+Scalar scalar_of(PyObject* o);  // a number or a one-element tensor
 bool is_int(PyObject* o);
 int64_t int_of(PyObject* o);
 

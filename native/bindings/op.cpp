@@ -27,8 +27,7 @@ struct OpInfo {
 };
 
 struct OpObject {
-  PyObject_HEAD
-  OpInfo* info;  // lives as long as the process
+  PyObject_HEAD OpInfo* info;  // lives as long as the process
   vectorcallfunc vectorcall;
 };
 
@@ -58,18 +57,21 @@ std::string type_names(PyObject* const* args, Py_ssize_t n, PyObject* names) {
 PyObject* write_out(const Overload& o, Args& a, Owned result) {
   PyObject* out = a.object(o.signature.out);
   if (is_tensor(out)) {
-    LAMPAS_CHECK_TYPE(is_tensor(result.get()), o.signature.name, "(): out must be a tuple of tensors");
+    LAMPAS_CHECK_TYPE(is_tensor(result.get()), o.signature.name,
+                      "(): out must be a tuple of tensors");
     ops::write_out(tensor_of(out), tensor_of(result.get()), o.signature.name.c_str());
     return Owned::share(out).release();
   }
   Owned results(checked(PySequence_Tuple(result.get())));
   Py_ssize_t n = PySequence_Size(out);
-  LAMPAS_CHECK_TYPE(n == PyTuple_GET_SIZE(results.get()), o.signature.name, "(): expected a tuple of ",
-                    PyTuple_GET_SIZE(results.get()), " tensors for out, got ", n);
+  LAMPAS_CHECK_TYPE(n == PyTuple_GET_SIZE(results.get()), o.signature.name,
+                    "(): expected a tuple of ", PyTuple_GET_SIZE(results.get()),
+                    " tensors for out, got ", n);
   for (Py_ssize_t i = 0; i < n; ++i) {
     Owned t(checked(PySequence_GetItem(out, i)));
     LAMPAS_CHECK_TYPE(is_tensor(t.get()), o.signature.name, "(): out[", i, "] must be a Tensor");
-    ops::write_out(tensor_of(t.get()), tensor_of(PyTuple_GET_ITEM(results.get(), i)), o.signature.name.c_str());
+    ops::write_out(tensor_of(t.get()), tensor_of(PyTuple_GET_ITEM(results.get(), i)),
+                   o.signature.name.c_str());
   }
   return Owned::share(out).release();
 }
@@ -82,7 +84,8 @@ PyObject* invoke(const OpInfo& op, const Overload& o, Args& a) {
     ops::assign_inplace(self, tensor_of(result.get()), op.name.c_str());
     return Owned::share(a.object(0)).release();
   }
-  if (o.signature.out >= 0 && a.given(o.signature.out)) return write_out(o, a, Owned(checked(o.call(a))));
+  if (o.signature.out >= 0 && a.given(o.signature.out))
+    return write_out(o, a, Owned(checked(o.call(a))));
   return o.call(a);
 }
 
@@ -91,11 +94,13 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nf, PyObject* na
   Py_ssize_t n = PyVectorcall_NARGS(nf);
   return guarded([&]() -> PyObject* {
     if (watch.active) [[unlikely]]
-      if (PyObject* r = watch.redirect(self, op.name.c_str(), args, n, names)) return r == Py_NotImplemented ? nullptr : r;
+      if (PyObject* r = watch.redirect(self, op.name.c_str(), args, n, names))
+        return r == Py_NotImplemented ? nullptr : r;
     Args a;
     for (const Overload& o : op.overloads)
       if (a.match(o.signature, args, n, names, nullptr)) {
-        if (!watch.active) [[likely]] return invoke(op, o, a);
+        if (!watch.active) [[likely]]
+          return invoke(op, o, a);
         return watch.around(op.name.c_str(), [&] { return invoke(op, o, a); });
       }
     if (PyErr_Occurred()) throw PythonError();
@@ -107,9 +112,12 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nf, PyObject* na
 }
 
 PyObject* op_repr(PyObject* self) {
-  return PyUnicode_FromFormat("<built-in method %s of lampas>", reinterpret_cast<OpObject*>(self)->info->name.c_str());
+  return PyUnicode_FromFormat("<built-in method %s of lampas>",
+                              reinterpret_cast<OpObject*>(self)->info->name.c_str());
 }
-PyObject* op_name(PyObject* self, void*) { return to_py(reinterpret_cast<OpObject*>(self)->info->name); }
+PyObject* op_name(PyObject* self, void*) {
+  return to_py(reinterpret_cast<OpObject*>(self)->info->name);
+}
 PyObject* op_module(PyObject*, void*) { return PyUnicode_FromString("lampas"); }
 PyObject* op_doc(PyObject* self, void*) {
   const OpInfo& op = *reinterpret_cast<OpObject*>(self)->info;
@@ -124,7 +132,8 @@ PyObject* op_signatures(PyObject* self, void*) {
     const OpInfo& op = *reinterpret_cast<OpObject*>(self)->info;
     Owned out(checked(PyTuple_New(static_cast<Py_ssize_t>(op.overloads.size()))));
     for (size_t i = 0; i < op.overloads.size(); ++i)
-      PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), checked(PyUnicode_FromString(op.overloads[i].text)));
+      PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i),
+                       checked(PyUnicode_FromString(op.overloads[i].text)));
     return out.release();
   });
 }

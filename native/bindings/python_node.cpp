@@ -11,10 +11,10 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
-// ---- grad_fn --------------------------------------------------------------------------------------
+// ---- grad_fn
+// --------------------------------------------------------------------------------------
 struct NodeObject {
-  PyObject_HEAD
-  Ref<Node> node;
+  PyObject_HEAD Ref<Node> node;
   PyObject* metadata;
 };
 PyTypeObject* node_type = nullptr;
@@ -30,7 +30,9 @@ void node_dealloc(PyObject* o) {
   type->tp_free(o);
   Py_DECREF(type);
 }
-PyObject* node_repr(PyObject* o) { return PyUnicode_FromFormat("<%s object at %p>", node_of(o).name(), static_cast<void*>(o)); }
+PyObject* node_repr(PyObject* o) {
+  return PyUnicode_FromFormat("<%s object at %p>", node_of(o).name(), static_cast<void*>(o));
+}
 PyObject* node_name(PyObject* o, PyObject*) { return PyUnicode_FromString(node_of(o).name()); }
 PyObject* node_next(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
@@ -38,7 +40,8 @@ PyObject* node_next(PyObject* o, void*) {
     Owned out(checked(PyTuple_New(static_cast<Py_ssize_t>(n.edges.size()))));
     for (size_t i = 0; i < n.edges.size(); ++i) {
       Owned to(n.edges[i].node ? node_object(n.edges[i].node) : Owned::share(Py_None).release());
-      PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i), checked(Py_BuildValue("(OI)", to.get(), n.edges[i].nr)));
+      PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i),
+                       checked(Py_BuildValue("(OI)", to.get(), n.edges[i].nr)));
     }
     return out.release();
   });
@@ -51,7 +54,9 @@ PyObject* node_metadata(PyObject* o, void*) {
 PyObject* node_variable(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
     auto* a = dynamic_cast<AccumulateGrad*>(&node_of(o));
-    if (!a) throw Error(ErrorKind::Attribute, concat("'", node_of(o).name(), "' object has no attribute 'variable'"));
+    if (!a)
+      throw Error(ErrorKind::Attribute,
+                  concat("'", node_of(o).name(), "' object has no attribute 'variable'"));
     return wrap(a->leaf());
   });
 }
@@ -67,10 +72,12 @@ class NodeDictHook final : public NodeHook {
       Owned outs(to_py(std::vector<Tensor>(outputs.begin(), outputs.end())));
       Owned ins(before_ ? nullptr : to_py(std::vector<Tensor>(inputs.begin(), inputs.end())));
       PyObject* f = PyList_GET_ITEM(functions.get(), i);
-      Owned r(checked(before_ ? PyObject_CallOneArg(f, outs.get()) : PyObject_CallFunctionObjArgs(f, ins.get(), outs.get(), nullptr)));
+      Owned r(checked(before_ ? PyObject_CallOneArg(f, outs.get())
+                              : PyObject_CallFunctionObjArgs(f, ins.get(), outs.get(), nullptr)));
       if (r.get() == Py_None) continue;
       Owned values(checked(PySequence_Tuple(r.get())));
-      LAMPAS_CHECK(PyTuple_GET_SIZE(values.get()) == static_cast<Py_ssize_t>(target.size()), "hook has returned an incorrect number of values: expected ", target.size());
+      LAMPAS_CHECK(PyTuple_GET_SIZE(values.get()) == static_cast<Py_ssize_t>(target.size()),
+                   "hook has returned an incorrect number of values: expected ", target.size());
       for (size_t k = 0; k < target.size(); ++k) {
         PyObject* v = PyTuple_GET_ITEM(values.get(), static_cast<Py_ssize_t>(k));
         target[k] = v == Py_None ? Tensor() : tensor_of(v);
@@ -93,20 +100,24 @@ PyObject* add_node_hook(PyObject* o, PyObject* dict, bool before) {
 PyObject* node_hook(PyObject* o, PyObject* dict) { return add_node_hook(o, dict, false); }
 PyObject* node_prehook(PyObject* o, PyObject* dict) { return add_node_hook(o, dict, true); }
 
-PyGetSetDef node_getset[] = {{"next_functions", node_next, nullptr, "Pairs of node and output number that feed this node.", nullptr},
-                             {"metadata", node_metadata, nullptr, "A dict for notes.", nullptr},
-                             {"variable", node_variable, nullptr, "The leaf whose gradient is accumulated.", nullptr},
-                             {}};
+PyGetSetDef node_getset[] = {
+    {"next_functions", node_next, nullptr, "Pairs of node and output number that feed this node.",
+     nullptr},
+    {"metadata", node_metadata, nullptr, "A dict for notes.", nullptr},
+    {"variable", node_variable, nullptr, "The leaf whose gradient is accumulated.", nullptr},
+    {}};
 PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "name() -> str"},
                               {"_add_hook", node_hook, METH_O, nullptr},
                               {"_add_prehook", node_prehook, METH_O, nullptr},
                               {}};
 
-// ---- autograd.Function ----------------------------------------------------------------------------
-// The context holds Python's side of one call; the node owns it and the tensors it saved.
+// ---- autograd.Function
+// ---------------------------------------------------------------------------- The context holds
+// Python's side of one call; the node owns it and the tensors it saved.
 class PythonNode final : public Node {
  public:
-  PythonNode(PyObject* context, std::string name) : context_(Owned::share(context)), name_(std::move(name)) {}
+  PythonNode(PyObject* context, std::string name)
+      : context_(Owned::share(context)), name_(std::move(name)) {}
   ~PythonNode() override {
     PyGILState_STATE s = PyGILState_Ensure();
     if (PyObject_SetAttrString(context_.get(), "_node", Py_None) < 0) PyErr_Clear();
@@ -130,13 +141,19 @@ class PythonNode final : public Node {
     Py_ssize_t n = PyTuple_GET_SIZE(result.get());
     Py_ssize_t want = static_cast<Py_ssize_t>(edge_of_argument.size());
     for (Py_ssize_t i = want; i < n; ++i)
-      LAMPAS_CHECK(PyTuple_GET_ITEM(result.get(), i) == Py_None, "function ", name_, " returned an incorrect number of gradients (expected ", want, ", got ", n, ")");
-    LAMPAS_CHECK(n >= want, "function ", name_, " returned an incorrect number of gradients (expected ", want, ", got ", n, ")");
+      LAMPAS_CHECK(PyTuple_GET_ITEM(result.get(), i) == Py_None, "function ", name_,
+                   " returned an incorrect number of gradients (expected ", want, ", got ", n, ")");
+    LAMPAS_CHECK(n >= want, "function ", name_,
+                 " returned an incorrect number of gradients (expected ", want, ", got ", n, ")");
     for (Py_ssize_t i = 0; i < want; ++i) {
       PyObject* g = PyTuple_GET_ITEM(result.get(), i);
       int edge = edge_of_argument[static_cast<size_t>(i)];
-      LAMPAS_CHECK(edge >= 0 || g == Py_None, "function ", name_, " returned a gradient different from None at position ", i + 1, ", but the corresponding forward input was not a Variable");
-      LAMPAS_CHECK_TYPE(g == Py_None || is_tensor(g), "function ", name_, " must return Tensors or None, got ", Py_TYPE(g)->tp_name, " at position ", i + 1);
+      LAMPAS_CHECK(edge >= 0 || g == Py_None, "function ", name_,
+                   " returned a gradient different from None at position ", i + 1,
+                   ", but the corresponding forward input was not a Variable");
+      LAMPAS_CHECK_TYPE(g == Py_None || is_tensor(g), "function ", name_,
+                        " must return Tensors or None, got ", Py_TYPE(g)->tp_name, " at position ",
+                        i + 1);
       if (edge >= 0 && g != Py_None) out.set(static_cast<size_t>(edge), tensor_of(g));
     }
   }
@@ -164,7 +181,8 @@ bool contains(nb::handle seq, PyObject* o) {
 
 // Connects the outputs of a custom function's forward. `context` offers to_save, dirty, non_diff,
 // materialize_grads and, afterwards, gets `_node`.
-nb::object connect_function(nb::object context, std::string name, nb::tuple args, nb::tuple outputs, bool differentiable) {
+nb::object connect_function(nb::object context, std::string name, nb::tuple args, nb::tuple outputs,
+                            bool differentiable) {
   auto node = make_ref<PythonNode>(context.ptr(), name);
   for (nb::handle a : args) {
     if (!is_tensor(a.ptr())) {
@@ -203,11 +221,14 @@ nb::object connect_function(nb::object context, std::string name, nb::tuple args
         node->saved.emplace_back();
         continue;
       }
-      LAMPAS_CHECK_TYPE(is_tensor(s.ptr()), "save_for_backward can only save variables, but argument is of type ", Py_TYPE(s.ptr())->tp_name);
+      LAMPAS_CHECK_TYPE(is_tensor(s.ptr()),
+                        "save_for_backward can only save variables, but argument is of type ",
+                        Py_TYPE(s.ptr())->tp_name);
       bool output = false;
       for (size_t i = 0; i < nb::len(outputs) && differentiable; ++i)
         if (nb::handle(outputs[i]).ptr() == s.ptr()) {
-          node->saved.push_back(Saved::output(tensor_of(nb::handle(results[i]).ptr()), static_cast<uint32_t>(i)));
+          node->saved.push_back(
+              Saved::output(tensor_of(nb::handle(results[i]).ptr()), static_cast<uint32_t>(i)));
           output = true;
           break;
         }
@@ -222,7 +243,10 @@ nb::object connect_function(nb::object context, std::string name, nb::tuple args
 
 nb::object saved_tensors(nb::capsule node) {
   auto* n = static_cast<PythonNode*>(node.data());
-  LAMPAS_CHECK(!n->released, "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Specify retain_graph=True if you need to backward through the graph a second time.");
+  LAMPAS_CHECK(!n->released,
+               "Trying to backward through the graph a second time (or directly access saved "
+               "tensors after they have already been freed). Specify retain_graph=True if you need "
+               "to backward through the graph a second time.");
   std::vector<Tensor> out;
   for (const Saved& s : n->saved) out.push_back(s());
   return nb::steal(checked(to_py(out)));
@@ -245,9 +269,11 @@ void init_nodes(PyObject* module) {
                          {Py_tp_getset, node_getset},
                          {Py_tp_methods, node_methods},
                          {0, nullptr}};
-  PyType_Spec spec = {"lampas._C.Node", sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyType_Spec spec = {"lampas._C.Node", sizeof(NodeObject), 0,
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
   node_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
-  if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0) throw PythonError();
+  if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0)
+    throw PythonError();
   nb::module_ m = nb::borrow<nb::module_>(module);
   m.def("_connect_function", &connect_function);
   m.def("_saved_tensors", &saved_tensors);

@@ -9,18 +9,26 @@
 namespace lampas::py {
 
 namespace {
-#define OPTIONS "*, Generator? generator=None, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False)"
-#define LIKE "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? memory_format=None)"
+#define OPTIONS                                                                              \
+  "*, Generator? generator=None, Tensor? out=None, dtype? dtype=None, layout? layout=None, " \
+  "device? device=None, bool requires_grad=False, bool pin_memory=False)"
+#define LIKE                                                                                   \
+  "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, " \
+  "bool pin_memory=False, memory_format? memory_format=None)"
 
-// ---- new tensors --------------------------------------------------------------------------------------
-// The options that follow parameter `i`: generator, out, dtype, layout, device, requires_grad.
+// ---- new tensors
+// -------------------------------------------------------------------------------------- The
+// options that follow parameter `i`: generator, out, dtype, layout, device, requires_grad.
 struct Options {
   Generator& generator;
   DType dtype;
   Device device;
   bool requires_grad;
   Options(const Args& a, int i, DType fallback)
-      : generator(a.generator(i)), dtype(a.dtype(i + 2, a.given(i + 1) ? a.tensor(i + 1).dtype() : fallback)), device(a.device(i + 4)), requires_grad(a.flag(i + 5)) {}
+      : generator(a.generator(i)),
+        dtype(a.dtype(i + 2, a.given(i + 1) ? a.tensor(i + 1).dtype() : fallback)),
+        device(a.device(i + 4)),
+        requires_grad(a.flag(i + 5)) {}
 };
 
 // A contiguous tensor filled by `draw(memory, elements)`; without data, nothing is drawn.
@@ -32,9 +40,13 @@ Tensor drawn(IntSpan sizes, DType dtype, Device device, bool requires_grad, cons
   return t;
 }
 template <class F>
-Tensor drawn(IntSpan sizes, const Options& o, const F& draw) { return drawn(sizes, o.dtype, o.device, o.requires_grad, draw); }
+Tensor drawn(IntSpan sizes, const Options& o, const F& draw) {
+  return drawn(sizes, o.dtype, o.device, o.requires_grad, draw);
+}
 
-void check_std(double std) { LAMPAS_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", std); }
+void check_std(double std) {
+  LAMPAS_CHECK(std >= 0, "normal expects std >= 0.0, but found std ", std);
+}
 
 // Complex numbers: both parts from one stream, with half the variance each.
 Tensor parts(IntSpan sizes, const Options& o, bool normal) {
@@ -42,7 +54,8 @@ Tensor parts(IntSpan sizes, const Options& o, bool normal) {
   both.push_back(2);
   DType real = ops::real_type(o.dtype);
   Tensor t = drawn(both, real, o.device, false, [&](void* p, int64_t n) {
-    normal ? random::normal(o.generator, real, p, n, 0, 0.70710678118654752440) : random::uniform(o.generator, real, p, n, 0, 1);
+    normal ? random::normal(o.generator, real, p, n, 0, 0.70710678118654752440)
+           : random::uniform(o.generator, real, p, n, 0, 1);
   });
   Tensor z = ops::view_as_complex(t).alias();
   if (o.requires_grad) set_requires_grad(z, true);
@@ -51,17 +64,24 @@ Tensor parts(IntSpan sizes, const Options& o, bool normal) {
 
 Tensor standard(IntSpan sizes, const Options& o, bool normal) {
   if (is_complex(o.dtype)) return parts(sizes, o, normal);
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(o.dtype), "\"", normal ? "normal_kernel_cpu" : "check_uniform_bounds", "\" not implemented for '", dtype_name(o.dtype), "'");
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(o.dtype), "\"",
+                    normal ? "normal_kernel_cpu" : "check_uniform_bounds",
+                    "\" not implemented for '", dtype_name(o.dtype), "'");
   return drawn(sizes, o, [&](void* p, int64_t n) {
-    normal ? random::normal(o.generator, o.dtype, p, n, 0, 1) : random::uniform(o.generator, o.dtype, p, n, 0, 1);
+    normal ? random::normal(o.generator, o.dtype, p, n, 0, 1)
+           : random::uniform(o.generator, o.dtype, p, n, 0, 1);
   });
 }
 
-void check_bounds(int64_t low, int64_t high) { LAMPAS_CHECK(low < high, "random_ expects 'from' to be less than 'to', but got from=", low, " >= to=", high); }
+void check_bounds(int64_t low, int64_t high) {
+  LAMPAS_CHECK(low < high, "random_ expects 'from' to be less than 'to', but got from=", low,
+               " >= to=", high);
+}
 
 Tensor randint(int64_t low, int64_t high, IntSpan sizes, const Options& o) {
   check_bounds(low, high);
-  return drawn(sizes, o, [&](void* p, int64_t n) { random::randint(o.generator, o.dtype, p, n, low, high); });
+  return drawn(sizes, o,
+               [&](void* p, int64_t n) { random::randint(o.generator, o.dtype, p, n, low, high); });
 }
 
 Tensor randperm(const Args& a) {
@@ -78,19 +98,28 @@ Tensor like(const Args& a, int i, int kind, int64_t low = 0, int64_t high = 0) {
   Device device = a.device_or(i + 2).value_or(x.device());
   if (kind == 2) {
     check_bounds(low, high);
-    return drawn(x.sizes(), d, device, a.flag(i + 3), [&](void* p, int64_t n) { random::randint(default_generator(), d, p, n, low, high); });
+    return drawn(x.sizes(), d, device, a.flag(i + 3), [&](void* p, int64_t n) {
+      random::randint(default_generator(), d, p, n, low, high);
+    });
   }
   if (is_complex(d)) {
     Dims both = x.sizes();
     both.push_back(2);
     DType r = ops::real_type(d);
-    return ops::view_as_complex(drawn(both, r, device, false, [&](void* p, int64_t n) {
-      kind ? random::normal(default_generator(), r, p, n, 0, 0.70710678118654752440) : random::uniform(default_generator(), r, p, n, 0, 1);
-    })).alias();
+    return ops::view_as_complex(drawn(both, r, device, false,
+                                      [&](void* p, int64_t n) {
+                                        kind ? random::normal(default_generator(), r, p, n, 0,
+                                                              0.70710678118654752440)
+                                             : random::uniform(default_generator(), r, p, n, 0, 1);
+                                      }))
+        .alias();
   }
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(d), "\"", kind ? "normal_kernel_cpu" : "check_uniform_bounds", "\" not implemented for '", dtype_name(d), "'");
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(d), "\"",
+                    kind ? "normal_kernel_cpu" : "check_uniform_bounds", "\" not implemented for '",
+                    dtype_name(d), "'");
   return drawn(x.sizes(), d, device, a.flag(i + 3), [&](void* p, int64_t n) {
-    kind ? random::normal(default_generator(), d, p, n, 0, 1) : random::uniform(default_generator(), d, p, n, 0, 1);
+    kind ? random::normal(default_generator(), d, p, n, 0, 1)
+         : random::uniform(default_generator(), d, p, n, 0, 1);
   });
 }
 
@@ -98,9 +127,12 @@ Tensor like(const Args& a, int i, int kind, int64_t low = 0, int64_t high = 0) {
 Tensor normal(const Args& a) {
   Operand mean = a.operand(0), std = a.operand(1);
   if (std.is_tensor()) {
-    LAMPAS_CHECK(!is_complex(std.tensor().dtype()), "normal expects standard deviation to be non-complex");
+    LAMPAS_CHECK(!is_complex(std.tensor().dtype()),
+                 "normal expects standard deviation to be non-complex");
     GradGuard off(false);
-    LAMPAS_CHECK(std.tensor().is_meta() || std.tensor().numel() == 0 || !*ops::any(ops::lt(std.tensor(), 0)).data<bool>(), "normal expects all elements of std >= 0.0");
+    LAMPAS_CHECK(std.tensor().is_meta() || std.tensor().numel() == 0 ||
+                     !*ops::any(ops::lt(std.tensor(), 0)).data<bool>(),
+                 "normal expects all elements of std >= 0.0");
   } else {
     check_std(std.scalar().to_double());
   }
@@ -110,19 +142,25 @@ Tensor normal(const Args& a) {
     if (std.tensor().numel() == mean.tensor().numel() && std.tensor().dim() == mean.tensor().dim())
       sizes = mean.tensor().sizes();
     else
-      sizes = ops::add(ops::zeros(sizes, DType::Bool), ops::zeros(std.tensor().sizes(), DType::Bool)).sizes();
+      sizes =
+          ops::add(ops::zeros(sizes, DType::Bool), ops::zeros(std.tensor().sizes(), DType::Bool))
+              .sizes();
   }
-  Tensor z = drawn(sizes, d, Device::Cpu, false, [&](void* p, int64_t n) { random::normal(a.generator(2), d, p, n, 0, 1); });
+  Tensor z = drawn(sizes, d, Device::Cpu, false,
+                   [&](void* p, int64_t n) { random::normal(a.generator(2), d, p, n, 0, 1); });
   GradGuard off(false);
   return ops::add(ops::mul(z, std), mean);
 }
 Tensor normal_sized(const Args& a) {
   check_std(a.real(1));
   Options o(a, 3, ops::default_dtype());
-  return drawn(a.ints(2), o, [&](void* p, int64_t n) { random::normal(o.generator, o.dtype, p, n, a.real(0), a.real(1)); });
+  return drawn(a.ints(2), o, [&](void* p, int64_t n) {
+    random::normal(o.generator, o.dtype, p, n, a.real(0), a.real(1));
+  });
 }
 
-// ---- in place -----------------------------------------------------------------------------------------
+// ---- in place
+// -----------------------------------------------------------------------------------------
 template <class F>
 Tensor fill(const Tensor& t, const char* op, const F& draw) {
   check_inplace(t, op);
@@ -142,15 +180,20 @@ Tensor fill(const Tensor& t, const char* op, const F& draw) {
   return t;
 }
 void check_floating(const Tensor& t, const char* op) {
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(t.dtype()), "\"", op, "\" not implemented for '", dtype_name(t.dtype()), "'");
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(t.dtype()), "\"", op, "\" not implemented for '",
+                    dtype_name(t.dtype()), "'");
 }
 using Fill = void (*)(Generator&, DType, void*, int64_t, double, double);
 Tensor fill_two(const Args& a, const char* op, Fill draw) {
   check_floating(a.tensor(0), op);
-  return fill(a.tensor(0), op, [&](void* p, int64_t n) { draw(a.generator(3), a.tensor(0).dtype(), p, n, a.real(1), a.real(2)); });
+  return fill(a.tensor(0), op, [&](void* p, int64_t n) {
+    draw(a.generator(3), a.tensor(0).dtype(), p, n, a.real(1), a.real(2));
+  });
 }
 Tensor uniform_(const Args& a) {
-  LAMPAS_CHECK(a.real(1) <= a.real(2), "uniform_ expects to return a [from, to) range, but found from=", a.real(1), " > to=", a.real(2));
+  LAMPAS_CHECK(a.real(1) <= a.real(2),
+               "uniform_ expects to return a [from, to) range, but found from=", a.real(1),
+               " > to=", a.real(2));
   return fill_two(a, "uniform_", random::uniform);
 }
 Tensor normal_(const Args& a) {
@@ -158,7 +201,10 @@ Tensor normal_(const Args& a) {
   const Tensor& t = a.tensor(0);
   if (!is_complex(t.dtype())) return fill_two(a, "normal_", random::normal);
   LAMPAS_CHECK(t.is_contiguous(), "normal_: a complex tensor must be contiguous");
-  return fill(t, "normal_", [&](void* p, int64_t n) { random::normal(a.generator(3), ops::real_type(t.dtype()), p, 2 * n, a.real(1), a.real(2) * 0.70710678118654752440); });
+  return fill(t, "normal_", [&](void* p, int64_t n) {
+    random::normal(a.generator(3), ops::real_type(t.dtype()), p, 2 * n, a.real(1),
+                   a.real(2) * 0.70710678118654752440);
+  });
 }
 Tensor log_normal_(const Args& a) {
   LAMPAS_CHECK(a.real(2) > 0, "log_normal_ expects std > 0.0, but found std=", a.real(2));
@@ -171,11 +217,16 @@ Tensor cauchy_(const Args& a) {
 Tensor exponential_(const Args& a) {
   LAMPAS_CHECK(a.real(1) > 0, "exponential_ expects lambda > 0.0, but found lambda=", a.real(1));
   check_floating(a.tensor(0), "exponential_");
-  return fill(a.tensor(0), "exponential_", [&](void* p, int64_t n) { random::exponential(a.generator(2), a.tensor(0).dtype(), p, n, a.real(1)); });
+  return fill(a.tensor(0), "exponential_", [&](void* p, int64_t n) {
+    random::exponential(a.generator(2), a.tensor(0).dtype(), p, n, a.real(1));
+  });
 }
 Tensor geometric_(const Args& a) {
-  LAMPAS_CHECK(a.real(1) > 0 && a.real(1) < 1, "geometric_ expects p to be in (0, 1), but got p=", a.real(1));
-  return fill(a.tensor(0), "geometric_", [&](void* p, int64_t n) { random::geometric(a.generator(2), a.tensor(0).dtype(), p, n, a.real(1)); });
+  LAMPAS_CHECK(a.real(1) > 0 && a.real(1) < 1,
+               "geometric_ expects p to be in (0, 1), but got p=", a.real(1));
+  return fill(a.tensor(0), "geometric_", [&](void* p, int64_t n) {
+    random::geometric(a.generator(2), a.tensor(0).dtype(), p, n, a.real(1));
+  });
 }
 // random_(), random_(to), random_(from, to): `form` is the number of bounds.
 Tensor random_(const Args& a, int form) {
@@ -192,16 +243,22 @@ Tensor random_(const Args& a, int form) {
   });
 }
 
-// ---- drawn from given distributions -----------------------------------------------------------------------
+// ---- drawn from given distributions
+// -----------------------------------------------------------------------
 Tensor bernoulli_fill(const Tensor& t, const Operand& p, Generator& g) {
   if (!p.is_tensor()) {
     double q = p.scalar().to_double();
     LAMPAS_CHECK(q >= 0 && q <= 1, "bernoulli_ expects p to be in [0, 1], but got p=", q);
-    return fill(t, "bernoulli_", [&](void* out, int64_t n) { random::bernoulli(g, t.dtype(), out, n, q); });
+    return fill(t, "bernoulli_",
+                [&](void* out, int64_t n) { random::bernoulli(g, t.dtype(), out, n, q); });
   }
-  LAMPAS_CHECK(is_floating(p.tensor().dtype()), "bernoulli_ expects a floating point tensor of probabilities, got ", dtype_name(p.tensor().dtype()));
+  LAMPAS_CHECK(is_floating(p.tensor().dtype()),
+               "bernoulli_ expects a floating point tensor of probabilities, got ",
+               dtype_name(p.tensor().dtype()));
   Tensor q = ops::contiguous(ops::expand(p.tensor().alias(), t.sizes()));
-  return fill(t, "bernoulli_", [&](void* out, int64_t n) { random::bernoulli(g, t.dtype(), out, n, q.dtype(), q.data()); });
+  return fill(t, "bernoulli_", [&](void* out, int64_t n) {
+    random::bernoulli(g, t.dtype(), out, n, q.dtype(), q.data());
+  });
 }
 Tensor zero_grad(const Tensor& x, Tensor y, const char* name) {
   if (recording(x)) record(y, name, {&x}, [](const Tensor& g) { return ops::zeros_like(g); });
@@ -210,20 +267,26 @@ Tensor zero_grad(const Tensor& x, Tensor y, const char* name) {
 Tensor bernoulli(const Args& a) {
   const Tensor& x = a.tensor(0);
   check_floating(x, "bernoulli_tensor_cpu_p_");
-  return zero_grad(x, bernoulli_fill(ops::empty(x.sizes(), x.dtype(), x.device()), x, a.generator(1)), "BernoulliBackward0");
+  return zero_grad(x,
+                   bernoulli_fill(ops::empty(x.sizes(), x.dtype(), x.device()), x, a.generator(1)),
+                   "BernoulliBackward0");
 }
 Tensor multinomial(const Args& a) {
   const Tensor& x = a.tensor(0);
   int64_t n = a.integer(1);
   LAMPAS_CHECK(x.dim() == 1 || x.dim() == 2, "prob_dist must be 1 or 2 dim");
-  LAMPAS_CHECK(is_floating(x.dtype()), "multinomial only supports floating-point dtypes for input, got: ", dtype_name(x.dtype()));
+  LAMPAS_CHECK(
+      is_floating(x.dtype()),
+      "multinomial only supports floating-point dtypes for input, got: ", dtype_name(x.dtype()));
   LAMPAS_CHECK(n > 0, "cannot sample n_sample <= 0 samples");
-  LAMPAS_CHECK(a.flag(2) || n <= x.size(-1), "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
+  LAMPAS_CHECK(a.flag(2) || n <= x.size(-1),
+               "cannot sample n_sample > prob_dist.size(-1) samples without replacement");
   Tensor w = ops::plain(x);
   Dims sizes = x.sizes();
   sizes[sizes.size() - 1] = n;
   Tensor y = ops::empty(sizes, DType::I64);
-  random::multinomial(a.generator(3), x.dtype(), w.data(), y.data<int64_t>(), x.dim() == 1 ? 1 : x.size(0), x.size(-1), n, a.flag(2));
+  random::multinomial(a.generator(3), x.dtype(), w.data(), y.data<int64_t>(),
+                      x.dim() == 1 ? 1 : x.size(0), x.size(-1), n, a.flag(2));
   return y;
 }
 Tensor poisson(const Args& a) {
@@ -235,9 +298,13 @@ Tensor poisson(const Args& a) {
 }
 Tensor binomial(const Args& a) {
   const Tensor &count = a.tensor(0), &p = a.tensor(1);
-  LAMPAS_CHECK(count.dtype() == p.dtype() && is_floating(p.dtype()), "binomial only supports floating-point dtypes for prob and count of one dtype, got: ", dtype_name(count.dtype()), " and ", dtype_name(p.dtype()));
+  LAMPAS_CHECK(
+      count.dtype() == p.dtype() && is_floating(p.dtype()),
+      "binomial only supports floating-point dtypes for prob and count of one dtype, got: ",
+      dtype_name(count.dtype()), " and ", dtype_name(p.dtype()));
   Tensor c = ops::plain(count), q = ops::plain(p);
-  LAMPAS_CHECK(c.sizes() == q.sizes(), "binomial: count and prob must have one shape, got ", c.sizes(), " and ", q.sizes());
+  LAMPAS_CHECK(c.sizes() == q.sizes(), "binomial: count and prob must have one shape, got ",
+               c.sizes(), " and ", q.sizes());
   Tensor y = ops::empty(c.sizes(), c.dtype());
   random::binomial(a.generator(2), c.dtype(), y.data(), c.data(), q.data(), y.numel());
   return y;
@@ -258,8 +325,12 @@ Tensor sample_dirichlet(const Args& a) {
   return y;
 }
 
-// ---- dropout --------------------------------------------------------------------------------------------
-void check_rate(double p) { LAMPAS_CHECK_VALUE(p >= 0 && p <= 1, "dropout probability has to be between 0 and 1, but got ", p); }
+// ---- dropout
+// --------------------------------------------------------------------------------------------
+void check_rate(double p) {
+  LAMPAS_CHECK_VALUE(p >= 0 && p <= 1, "dropout probability has to be between 0 and 1, but got ",
+                     p);
+}
 
 PyObject* dropout(Args& a) {
   const Tensor& x = a.tensor(0);
@@ -287,45 +358,90 @@ Tensor rrelu(const Args& a) {
   LAMPAS_CHECK(low <= high, "Lower bound should be less than or equal to the upper bound");
   if (!a.flag(3)) return ops::leaky_relu(x, (low + high) / 2);
   check_floating(x, "rrelu_with_noise_out_cpu");
-  Tensor c = ops::plain(x), noise = ops::empty(x.sizes(), x.dtype()), y = ops::empty(x.sizes(), x.dtype());
-  random::rrelu(default_generator(), x.dtype(), c.data(), noise.data(), y.data(), x.numel(), low, high);
+  Tensor c = ops::plain(x), noise = ops::empty(x.sizes(), x.dtype()),
+         y = ops::empty(x.sizes(), x.dtype());
+  random::rrelu(default_generator(), x.dtype(), c.data(), noise.data(), y.data(), x.numel(), low,
+                high);
   return ops::mul(x, noise);
 }
 
-#define FILL2(op, first, second) op "_(Tensor input, float " first ", float " second ", *, Generator? generator=None)"
+#define FILL2(op, first, second) \
+  op "_(Tensor input, float " first ", float " second ", *, Generator? generator=None)"
 constexpr Definition kRows[] = {
-    {"rand(int[]* size, " OPTIONS, LAMPAS_FN(standard(a.ints(0), Options(a, 1, ops::default_dtype()), false)), kFunction, "Uniform in [0, 1)."},
-    {"randn(int[]* size, " OPTIONS, LAMPAS_FN(standard(a.ints(0), Options(a, 1, ops::default_dtype()), true)), kFunction, "Standard normal."},
-    {"randint(int high, int[] size, " OPTIONS, LAMPAS_FN(randint(0, a.integer(0), a.ints(1), Options(a, 2, DType::I64))), kFunction, "Integers in [low, high)."},
-    {"randint(int low, int high, int[] size, " OPTIONS, LAMPAS_FN(randint(a.integer(0), a.integer(1), a.ints(2), Options(a, 3, DType::I64))), kFunction, nullptr},
+    {"rand(int[]* size, " OPTIONS,
+     LAMPAS_FN(standard(a.ints(0), Options(a, 1, ops::default_dtype()), false)), kFunction,
+     "Uniform in [0, 1)."},
+    {"randn(int[]* size, " OPTIONS,
+     LAMPAS_FN(standard(a.ints(0), Options(a, 1, ops::default_dtype()), true)), kFunction,
+     "Standard normal."},
+    {"randint(int high, int[] size, " OPTIONS,
+     LAMPAS_FN(randint(0, a.integer(0), a.ints(1), Options(a, 2, DType::I64))), kFunction,
+     "Integers in [low, high)."},
+    {"randint(int low, int high, int[] size, " OPTIONS,
+     LAMPAS_FN(randint(a.integer(0), a.integer(1), a.ints(2), Options(a, 3, DType::I64))),
+     kFunction, nullptr},
     {"randperm(int n, " OPTIONS, LAMPAS_FN(randperm(a)), kFunction, "A permutation of 0 .. n - 1."},
-    {"rand_like(Tensor input, " LIKE, LAMPAS_FN(like(a, 1, 0)), kFunction, "Uniform in [0, 1), shaped as input."},
-    {"randn_like(Tensor input, " LIKE, LAMPAS_FN(like(a, 1, 1)), kFunction, "Standard normal, shaped as input."},
-    {"randint_like(Tensor input, int high, " LIKE, LAMPAS_FN(like(a, 2, 2, 0, a.integer(1))), kFunction, "Integers in [low, high), shaped as input."},
-    {"randint_like(Tensor input, int low, int high, " LIKE, LAMPAS_FN(like(a, 3, 2, a.integer(1), a.integer(2))), kFunction, nullptr},
-    {"normal(Tensor mean, Operand std=1, *, Generator? generator=None, Tensor? out=None)", LAMPAS_FN(normal(a)), kFunction, "Normal; mean and std may be tensors."},
-    {"normal(Operand mean, Tensor std, *, Generator? generator=None, Tensor? out=None)", LAMPAS_FN(normal(a)), kFunction, nullptr},
-    {"normal(float mean, float std, int[] size, " OPTIONS, LAMPAS_FN(normal_sized(a)), kFunction, nullptr},
-    {"bernoulli(Tensor input, *, Generator? generator=None, Tensor? out=None)", LAMPAS_FN(bernoulli(a)), kBoth, "1 with the probability given by each element, else 0."},
-    {"bernoulli(Tensor input, float p, *, Generator? generator=None)", LAMPAS_FN(bernoulli_fill(ops::empty(a.tensor(0).sizes(), a.tensor(0).dtype()), a.real(1), a.generator(2))), kBoth, nullptr},
-    {"bernoulli_(Tensor input, Tensor p, *, Generator? generator=None)", LAMPAS_FN(bernoulli_fill(a.tensor(0), a.tensor(1), a.generator(2))), kMethod, "Fills with 1 with probability p, else 0."},
-    {"bernoulli_(Tensor input, float p=0.5, *, Generator? generator=None)", LAMPAS_FN(bernoulli_fill(a.tensor(0), a.real(1), a.generator(2))), kMethod, nullptr},
-    {"multinomial(Tensor input, int num_samples, bool replacement=False, *, Generator? generator=None, Tensor? out=None)", LAMPAS_FN(multinomial(a)), kBoth, "Indices drawn by weight."},
-    {"poisson(Tensor input, Generator? generator=None)", LAMPAS_FN(poisson(a)), kFunction, "Poisson with the given rates."},
-    {"binomial(Tensor count, Tensor prob, Generator? generator=None)", LAMPAS_FN(binomial(a)), kFunction, "Successes in `count` trials."},
-    {"_standard_gamma(Tensor input, Generator? generator=None)", LAMPAS_FN(standard_gamma(a)), kFunction, "Gamma with the given shapes and rate 1."},
-    {"_sample_dirichlet(Tensor input, Generator? generator=None)", LAMPAS_FN(sample_dirichlet(a)), kFunction, "Dirichlet with the given concentrations."},
-    {FILL2("uniform", "from_=0", "to=1"), LAMPAS_FN(uniform_(a)), kMethod, "Fills uniformly from [from, to)."},
-    {FILL2("normal", "mean=0", "std=1"), LAMPAS_FN(normal_(a)), kMethod, "Fills with normal draws."},
-    {FILL2("log_normal", "mean=1", "std=2"), LAMPAS_FN(log_normal_(a)), kMethod, "Fills with exponentials of normal draws."},
-    {FILL2("cauchy", "median=0", "sigma=1"), LAMPAS_FN(cauchy_(a)), kMethod, "Fills with Cauchy draws."},
-    {"exponential_(Tensor input, float lambd=1, *, Generator? generator=None)", LAMPAS_FN(exponential_(a)), kMethod, "Fills with exponential draws."},
-    {"geometric_(Tensor input, float p, *, Generator? generator=None)", LAMPAS_FN(geometric_(a)), kMethod, "Fills with the number of trials up to a success."},
-    {"random_(Tensor input, *, Generator? generator=None)", LAMPAS_FN(random_(a, 0)), kMethod, "Fills with integers of the dtype's range, or within bounds."},
-    {"random_(Tensor input, int to, *, Generator? generator=None)", LAMPAS_FN(random_(a, 1)), kMethod, nullptr},
-    {"random_(Tensor input, int from_, int? to, *, Generator? generator=None)", LAMPAS_FN(random_(a, 2)), kMethod, nullptr},
-    {"dropout(Tensor input, float p=0.5, bool training=True, bool inplace=False)", dropout, kFunction, "Zeroes elements with probability p, scales the rest by 1 / (1 - p) (Srivastava et al. 2014)."},
-    {"rrelu(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False, bool inplace=False)", LAMPAS_FN(rrelu(a)), kFunction, "Randomised leaky relu (Xu et al. 2015)."},
+    {"rand_like(Tensor input, " LIKE, LAMPAS_FN(like(a, 1, 0)), kFunction,
+     "Uniform in [0, 1), shaped as input."},
+    {"randn_like(Tensor input, " LIKE, LAMPAS_FN(like(a, 1, 1)), kFunction,
+     "Standard normal, shaped as input."},
+    {"randint_like(Tensor input, int high, " LIKE, LAMPAS_FN(like(a, 2, 2, 0, a.integer(1))),
+     kFunction, "Integers in [low, high), shaped as input."},
+    {"randint_like(Tensor input, int low, int high, " LIKE,
+     LAMPAS_FN(like(a, 3, 2, a.integer(1), a.integer(2))), kFunction, nullptr},
+    {"normal(Tensor mean, Operand std=1, *, Generator? generator=None, Tensor? out=None)",
+     LAMPAS_FN(normal(a)), kFunction, "Normal; mean and std may be tensors."},
+    {"normal(Operand mean, Tensor std, *, Generator? generator=None, Tensor? out=None)",
+     LAMPAS_FN(normal(a)), kFunction, nullptr},
+    {"normal(float mean, float std, int[] size, " OPTIONS, LAMPAS_FN(normal_sized(a)), kFunction,
+     nullptr},
+    {"bernoulli(Tensor input, *, Generator? generator=None, Tensor? out=None)",
+     LAMPAS_FN(bernoulli(a)), kBoth, "1 with the probability given by each element, else 0."},
+    {"bernoulli(Tensor input, float p, *, Generator? generator=None)",
+     LAMPAS_FN(bernoulli_fill(ops::empty(a.tensor(0).sizes(), a.tensor(0).dtype()), a.real(1),
+                              a.generator(2))),
+     kBoth, nullptr},
+    {"bernoulli_(Tensor input, Tensor p, *, Generator? generator=None)",
+     LAMPAS_FN(bernoulli_fill(a.tensor(0), a.tensor(1), a.generator(2))), kMethod,
+     "Fills with 1 with probability p, else 0."},
+    {"bernoulli_(Tensor input, float p=0.5, *, Generator? generator=None)",
+     LAMPAS_FN(bernoulli_fill(a.tensor(0), a.real(1), a.generator(2))), kMethod, nullptr},
+    {"multinomial(Tensor input, int num_samples, bool replacement=False, *, Generator? "
+     "generator=None, Tensor? out=None)",
+     LAMPAS_FN(multinomial(a)), kBoth, "Indices drawn by weight."},
+    {"poisson(Tensor input, Generator? generator=None)", LAMPAS_FN(poisson(a)), kFunction,
+     "Poisson with the given rates."},
+    {"binomial(Tensor count, Tensor prob, Generator? generator=None)", LAMPAS_FN(binomial(a)),
+     kFunction, "Successes in `count` trials."},
+    {"_standard_gamma(Tensor input, Generator? generator=None)", LAMPAS_FN(standard_gamma(a)),
+     kFunction, "Gamma with the given shapes and rate 1."},
+    {"_sample_dirichlet(Tensor input, Generator? generator=None)", LAMPAS_FN(sample_dirichlet(a)),
+     kFunction, "Dirichlet with the given concentrations."},
+    {FILL2("uniform", "from_=0", "to=1"), LAMPAS_FN(uniform_(a)), kMethod,
+     "Fills uniformly from [from, to)."},
+    {FILL2("normal", "mean=0", "std=1"), LAMPAS_FN(normal_(a)), kMethod,
+     "Fills with normal draws."},
+    {FILL2("log_normal", "mean=1", "std=2"), LAMPAS_FN(log_normal_(a)), kMethod,
+     "Fills with exponentials of normal draws."},
+    {FILL2("cauchy", "median=0", "sigma=1"), LAMPAS_FN(cauchy_(a)), kMethod,
+     "Fills with Cauchy draws."},
+    {"exponential_(Tensor input, float lambd=1, *, Generator? generator=None)",
+     LAMPAS_FN(exponential_(a)), kMethod, "Fills with exponential draws."},
+    {"geometric_(Tensor input, float p, *, Generator? generator=None)", LAMPAS_FN(geometric_(a)),
+     kMethod, "Fills with the number of trials up to a success."},
+    {"random_(Tensor input, *, Generator? generator=None)", LAMPAS_FN(random_(a, 0)), kMethod,
+     "Fills with integers of the dtype's range, or within bounds."},
+    {"random_(Tensor input, int to, *, Generator? generator=None)", LAMPAS_FN(random_(a, 1)),
+     kMethod, nullptr},
+    {"random_(Tensor input, int from_, int? to, *, Generator? generator=None)",
+     LAMPAS_FN(random_(a, 2)), kMethod, nullptr},
+    {"dropout(Tensor input, float p=0.5, bool training=True, bool inplace=False)", dropout,
+     kFunction,
+     "Zeroes elements with probability p, scales the rest by 1 / (1 - p) (Srivastava et al. "
+     "2014)."},
+    {"rrelu(Tensor input, float lower=0.125, float upper=0.3333333333333333, bool training=False, "
+     "bool inplace=False)",
+     LAMPAS_FN(rrelu(a)), kFunction, "Randomised leaky relu (Xu et al. 2015)."},
 };
 }  // namespace
 

@@ -12,16 +12,21 @@ namespace lampas::py {
 namespace {
 using ops::OptDims;
 
-
 PyObject* extreme(Args& a, bool largest) {
   const char* type = largest ? "max" : "min";
   if (!a.object(1)) {
     const Tensor& x = a.tensor(0);
-    LAMPAS_CHECK(x.numel() > 0, type, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
+    LAMPAS_CHECK(x.numel() > 0, type,
+                 "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                 "reduction dim with the 'dim' argument.");
     return wrap(largest ? ops::amax(x, {}, false) : ops::amin(x, {}, false));
   }
-  if (is_tensor(a.object(1))) return wrap(largest ? ops::maximum(a.tensor(0), a.tensor(1)) : ops::minimum(a.tensor(0), a.tensor(1)));
-  return named(type, {"values", "indices"}, largest ? ops::max(a.tensor(0), a.integer(1), a.flag(2)) : ops::min(a.tensor(0), a.integer(1), a.flag(2)));
+  if (is_tensor(a.object(1)))
+    return wrap(largest ? ops::maximum(a.tensor(0), a.tensor(1))
+                        : ops::minimum(a.tensor(0), a.tensor(1)));
+  return named(type, {"values", "indices"},
+               largest ? ops::max(a.tensor(0), a.integer(1), a.flag(2))
+                       : ops::min(a.tensor(0), a.integer(1), a.flag(2)));
 }
 
 // var and std share their arguments: `unbiased` as a flag, or `correction` as a number.
@@ -38,7 +43,9 @@ Spread spread_of(Args& a) {
   s.keepdim = a.flag(4);
   return s;
 }
-Tensor variance(const Tensor& x, const Spread& s) { return ops::var(x, s.dims, s.correction, s.keepdim); }
+Tensor variance(const Tensor& x, const Spread& s) {
+  return ops::var(x, s.dims, s.correction, s.keepdim);
+}
 Tensor deviation(const Tensor& x, const Spread& s) { return ops::sqrt(variance(x, s)); }
 
 double order_of(Args& a, int i) {
@@ -49,7 +56,8 @@ double order_of(Args& a, int i) {
     if (s == "fro") return 2;
     if (s == "inf") return INFINITY;
     if (s == "-inf") return -INFINITY;
-    throw Error(ErrorKind::Runtime, "norm: unknown order '" + s + "'; 'nuc' and matrix orders are in linalg.matrix_norm");
+    throw Error(ErrorKind::Runtime, "norm: unknown order '" + s +
+                                        "'; 'nuc' and matrix orders are in linalg.matrix_norm");
   }
   return scalar_of(p).to_double();
 }
@@ -62,10 +70,12 @@ Tensor vector_norm(Args& a, int dim, int keepdim, int dtype) {
 Tensor nan_sum(Args& a, bool mean) {
   Tensor x = a.tensor(0);
   if (auto d = a.dtype_or(3)) x = ops::to_dtype(x, *d);
-  if (is_integral(x.dtype())) return mean ? ops::mean(x, a.ints_or(1), a.flag(2)) : ops::sum(x, a.ints_or(1), a.flag(2));
+  if (is_integral(x.dtype()))
+    return mean ? ops::mean(x, a.ints_or(1), a.flag(2)) : ops::sum(x, a.ints_or(1), a.flag(2));
   Tensor nan = ops::isnan(x), total = ops::sum(ops::where(nan, 0, x), a.ints_or(1), a.flag(2));
   if (!mean) return total;
-  return ops::div(total, ops::sum(ops::to_dtype(ops::logical_not(nan), x.dtype()), a.ints_or(1), a.flag(2)));
+  return ops::div(
+      total, ops::sum(ops::to_dtype(ops::logical_not(nan), x.dtype()), a.ints_or(1), a.flag(2)));
 }
 
 Tensor logit_sum(Args& a) { return ops::logsumexp(a.tensor(0), a.ints(1), a.flag(2)); }
@@ -79,15 +89,18 @@ bool equal(const Tensor& a, const Tensor& b) {
 
 // |a - b| <= atol + rtol * |b|, infinities equal to themselves.
 Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
-  LAMPAS_CHECK(a.dtype() == b.dtype(), dtype_name(a.dtype()), " did not match ", dtype_name(b.dtype()), " (isclose: both tensors must have one dtype)");
+  LAMPAS_CHECK(a.dtype() == b.dtype(), dtype_name(a.dtype()), " did not match ",
+               dtype_name(b.dtype()), " (isclose: both tensors must have one dtype)");
   LAMPAS_CHECK(rtol >= 0, "rtol must be greater than or equal to zero, but got ", rtol);
   LAMPAS_CHECK(atol >= 0, "atol must be greater than or equal to zero, but got ", atol);
   GradGuard off(false);
   Tensor close = ops::eq(a, b);
-  if (equal_nan && !is_integral(a.dtype())) close = ops::logical_or(close, ops::logical_and(ops::isnan(a), ops::isnan(b)));
+  if (equal_nan && !is_integral(a.dtype()))
+    close = ops::logical_or(close, ops::logical_and(ops::isnan(a), ops::isnan(b)));
   if (rtol == 0 && atol == 0) return close;
   Tensor wide_b = is_integral(b.dtype()) ? ops::to_dtype(b, ops::default_dtype()) : b;
-  Tensor error = ops::abs(ops::sub(a, b)), allowed = ops::add(ops::mul(ops::abs(wide_b), rtol), atol);
+  Tensor error = ops::abs(ops::sub(a, b)),
+         allowed = ops::add(ops::mul(ops::abs(wide_b), rtol), atol);
   return ops::logical_or(close, ops::logical_and(ops::isfinite(error), ops::le(error, allowed)));
 }
 bool allclose(Args& a) {
@@ -95,7 +108,9 @@ bool allclose(Args& a) {
   return *r.data<bool>();
 }
 
-#define SPREAD "(Tensor input, int[1]? dim=None, bool? unbiased=None, *, Number? correction=None, bool keepdim=False, Tensor? out=None)"
+#define SPREAD                                                                              \
+  "(Tensor input, int[1]? dim=None, bool? unbiased=None, *, Number? correction=None, bool " \
+  "keepdim=False, Tensor? out=None)"
 #define SPREAD_FLAG "(Tensor input, bool unbiased)"
 PyObject* mean_and(Args& a, bool root) {
   Spread s = spread_of(a);

@@ -61,16 +61,22 @@ void init_runtime(PyObject* module) {
   isa();
   get_num_threads();
   nb::module_ m = nb::borrow<nb::module_>(module);
-  m.def("get_num_threads", &get_num_threads, "get_num_threads() -> int\n\nThreads that operators use.");
-  m.def("set_num_threads", &set_num_threads, nb::arg("num"), "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
+  m.def("get_num_threads", &get_num_threads,
+        "get_num_threads() -> int\n\nThreads that operators use.");
+  m.def(
+      "set_num_threads", &set_num_threads, nb::arg("num"),
+      "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
   m.def("default_num_threads", &default_num_threads);
   m.def("cpu_info", &cpu, "The processor and the limits of this process, as a dict.");
   m.def("memory_stats", &memory, "Statistics of the caching allocator, in bytes, as a dict.");
   m.def("reset_peak_memory", &reset_peak_memory);
   m.def("empty_cache", &empty_cache, "Gives cached memory back to the system.");
-  m.def("set_memory_limit", &set_memory_limit, nb::arg("bytes"), "Lets tensors take at most `bytes`; 0 removes the limit.");
-  m.def("get_default_dtype", &ops::default_dtype, "get_default_dtype() -> dtype\n\nThe float type of new tensors.");
-  m.def("set_default_dtype", &ops::set_default_dtype, nb::arg("d"), "set_default_dtype(d)\n\nSets the float type of new tensors.");
+  m.def("set_memory_limit", &set_memory_limit, nb::arg("bytes"),
+        "Lets tensors take at most `bytes`; 0 removes the limit.");
+  m.def("get_default_dtype", &ops::default_dtype,
+        "get_default_dtype() -> dtype\n\nThe float type of new tensors.");
+  m.def("set_default_dtype", &ops::set_default_dtype, nb::arg("d"),
+        "set_default_dtype(d)\n\nSets the float type of new tensors.");
 }
 
 }  // namespace lampas::py

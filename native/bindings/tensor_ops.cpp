@@ -7,16 +7,22 @@
 namespace lampas::py {
 
 namespace {
-// ---- creation -------------------------------------------------------------------------------------
-#define OPTIONS "*, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False)"
-#define LIKE_OPTIONS "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False, memory_format? memory_format=None)"
+// ---- creation
+// -------------------------------------------------------------------------------------
+#define OPTIONS                                                                             \
+  "*, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool " \
+  "requires_grad=False, bool pin_memory=False)"
+#define LIKE_OPTIONS                                                                           \
+  "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, " \
+  "bool pin_memory=False, memory_format? memory_format=None)"
 
 // Reads the options that follow parameter `i`: out, dtype, layout, device, requires_grad.
 struct Options {
   DType dtype;
   Device device;
   bool requires_grad;
-  Options(const Args& a, int i, DType fallback) : dtype(a.dtype(i + 1, fallback)), device(a.device(i + 3)), requires_grad(a.flag(i + 4)) {
+  Options(const Args& a, int i, DType fallback)
+      : dtype(a.dtype(i + 1, fallback)), device(a.device(i + 3)), requires_grad(a.flag(i + 4)) {
     // Written into `out`, the values take its type.
     if (a.given(i) && !a.given(i + 1)) dtype = a.tensor(i).dtype();
   }
@@ -29,7 +35,10 @@ struct LikeOptions {
   std::optional<DType> dtype;
   Device device;
   bool requires_grad;
-  LikeOptions(const Args& a, int i, const Tensor& like) : dtype(a.dtype(i, like.dtype())), device(a.device_or(i + 2).value_or(like.device())), requires_grad(a.flag(i + 3)) {}
+  LikeOptions(const Args& a, int i, const Tensor& like)
+      : dtype(a.dtype(i, like.dtype())),
+        device(a.device_or(i + 2).value_or(like.device())),
+        requires_grad(a.flag(i + 3)) {}
   Tensor finish(Tensor t) const {
     if (requires_grad) set_requires_grad(t, true);
     return t;
@@ -62,15 +71,19 @@ Tensor empty(const Args& a) {
   return o.finish(ops::empty(a.ints(0), o.dtype, o.device));
 }
 Tensor empty_strided(const Args& a) {
-  LAMPAS_CHECK(a.ints(0).size() == a.ints(1).size(), "dimensionality of sizes (", a.ints(0).size(), ") must match dimensionality of strides (", a.ints(1).size(), ")");
+  LAMPAS_CHECK(a.ints(0).size() == a.ints(1).size(), "dimensionality of sizes (", a.ints(0).size(),
+               ") must match dimensionality of strides (", a.ints(1).size(), ")");
   return ops::empty_strided(a.ints(0), a.ints(1), a.dtype(2, ops::default_dtype()), a.device(4));
 }
 Tensor new_filled(const Args& a, int at, const Scalar& value) {
-  Tensor t = ops::full(a.ints(1), value, a.dtype(at, a.tensor(0).dtype()), a.device_or(at + 2).value_or(a.tensor(0).device()));
+  Tensor t = ops::full(a.ints(1), value, a.dtype(at, a.tensor(0).dtype()),
+                       a.device_or(at + 2).value_or(a.tensor(0).device()));
   if (a.flag(at + 3)) set_requires_grad(t, true);
   return t;
 }
-#define NEW_OPTIONS "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, bool pin_memory=False)"
+#define NEW_OPTIONS                                                                            \
+  "*, dtype? dtype=None, layout? layout=None, device? device=None, bool requires_grad=False, " \
+  "bool pin_memory=False)"
 
 Tensor arange(const Args& a, const Scalar& start, const Scalar& end, const Scalar& step, int at) {
   Options o(a, at, ops::default_dtype());
@@ -83,7 +96,8 @@ Tensor arange(const Args& a, const Scalar& start, const Scalar& end, const Scala
 Tensor spaced(const Args& a, bool log) {
   Options o(a, log ? 4 : 3, ops::default_dtype());
   double from = scalar_of(a.object(0)).to_double(), to = scalar_of(a.object(1)).to_double();
-  return o.finish(log ? ops::logspace(from, to, a.integer(2), a.real(3), o.dtype) : ops::linspace(from, to, a.integer(2), o.dtype));
+  return o.finish(log ? ops::logspace(from, to, a.integer(2), a.real(3), o.dtype)
+                      : ops::linspace(from, to, a.integer(2), o.dtype));
 }
 Tensor eye(const Args& a, bool square) {
   int64_t n = a.integer(0), m = square ? n : a.integer(1);
@@ -95,11 +109,15 @@ Tensor scalar_tensor(const Args& a) {
   return o.finish(ops::full({}, a.number(0), a.dtype(2, ops::default_dtype()), o.device));
 }
 
-// ---- conversions ------------------------------------------------------------------------------------
-Tensor converted(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device, bool copy) {
+// ---- conversions
+// ------------------------------------------------------------------------------------
+Tensor converted(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device,
+                 bool copy) {
   Tensor y = dtype ? ops::to_dtype(x, *dtype) : x;
   if (device && *device != x.device()) {
-    LAMPAS_CHECK_KIND(NotImplemented, *device == Device::Meta, "Cannot copy out of meta tensor; no data! Remedy: module.to_empty() or torch.empty_like(t, device='cpu')");
+    LAMPAS_CHECK_KIND(NotImplemented, *device == Device::Meta,
+                      "Cannot copy out of meta tensor; no data! Remedy: module.to_empty() or "
+                      "torch.empty_like(t, device='cpu')");
     y = ops::empty_strided(y.sizes(), y.strides(), y.dtype(), Device::Meta);
   }
   return copy && y.is(x) ? ops::clone(x) : y;
@@ -115,7 +133,8 @@ Tensor requires_grad_(const Args& a) {
 }
 Tensor detach_(const Tensor& t) {
   AutogradMeta* m = meta(t);
-  LAMPAS_CHECK(!m || !m->view || !requires_grad(t), "Can't detach views in-place. Use detach() instead.");
+  LAMPAS_CHECK(!m || !m->view || !requires_grad(t),
+               "Can't detach views in-place. Use detach() instead.");
   if (m) {
     m->edge = {};
     m->requires_grad = false;
@@ -127,7 +146,9 @@ Tensor fill_inplace(const Tensor& t, const Operand& v) {
   if (!v.is_tensor()) {
     ops::fill_(t, v.scalar());
   } else {
-    LAMPAS_CHECK(v.tensor().dim() == 0, "fill_ only supports 0-dimension value tensor but got tensor with ", v.tensor().dim(), " dimensions.");
+    LAMPAS_CHECK(v.tensor().dim() == 0,
+                 "fill_ only supports 0-dimension value tensor but got tensor with ",
+                 v.tensor().dim(), " dimensions.");
     ops::copy_(t, v.tensor());
   }
   return t;
@@ -150,7 +171,8 @@ Tensor set_tensor(const Tensor& t, const Tensor& from) {
 }
 Tensor resize(const Tensor& t, IntSpan sizes) {
   LAMPAS_CHECK(!requires_grad(t), "cannot resize variables that require grad");
-  for (int64_t s : sizes) LAMPAS_CHECK(s >= 0, "requested resize to ", sizes, " has a negative size");
+  for (int64_t s : sizes)
+    LAMPAS_CHECK(s >= 0, "requested resize to ", sizes, " has a negative size");
   ops::resize_(t, sizes);
   return t;
 }
@@ -232,7 +254,9 @@ constexpr Definition kRows[] = {
     {"to(Tensor input, device? device=None, dtype? dtype=None, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", LAMPAS_FN(with_format(converted(a.tensor(0), a.dtype_or(2), a.device_or(1), a.flag(4)), a.object(5))), kMethod, nullptr},
     {"to(Tensor input, Tensor other, bool non_blocking=False, bool copy=False, *, memory_format? memory_format=None)", LAMPAS_FN(with_format(converted(a.tensor(0), a.tensor(1).dtype(), a.tensor(1).device(), a.flag(3)), a.object(4))), kMethod, nullptr},
     {"type_as(Tensor input, Tensor other)", type_as, kMethod, "Cast to other's dtype."},
-#define CAST(name, D) {name "(Tensor input, memory_format? memory_format=None)", LAMPAS_FN(ops::to_dtype(a.tensor(0), DType::D)), kMethod, "Cast to " #D "."},
+#define CAST(name, D)                                        \
+  {name "(Tensor input, memory_format? memory_format=None)", \
+   LAMPAS_FN(ops::to_dtype(a.tensor(0), DType::D)), kMethod, "Cast to " #D "."},
     CAST("bool", Bool) CAST("byte", U8) CAST("char", I8) CAST("short", I16) CAST("int", I32) CAST("long", I64) CAST("half", F16)
     CAST("bfloat16", BF16) CAST("float", F32) CAST("double", F64) CAST("cfloat", C64) CAST("cdouble", C128)
 #undef CAST

@@ -1,7 +1,6 @@
 // The type lampas.Tensor: allocation, attributes, number and container slots.
 #include <cstddef>
 
-
 #include "autograd/autograd.h"
 #include "bindings/args.h"
 #include "bindings/autograd.h"
@@ -12,8 +11,9 @@
 namespace lampas::py {
 
 namespace {
-// ---- allocation -----------------------------------------------------------------------------------
-// Dead tensor objects of the exact type are reused: they keep their collector header.
+// ---- allocation
+// ----------------------------------------------------------------------------------- Dead tensor
+// objects of the exact type are reused: they keep their collector header.
 constexpr int kFree = 128;
 PyObject* free_objects[kFree];
 int free_count = 0;
@@ -67,16 +67,21 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&] { return legacy_tensor(type, args, kwargs); });
 }
 
-// ---- attributes -----------------------------------------------------------------------------------
+// ---- attributes
+// -----------------------------------------------------------------------------------
 const Tensor& self_of(PyObject* o) { return tensor_of(o); }
 template <class F>
 PyObject* attribute(F&& f) {
   return guarded([&]() -> PyObject* { return to_py(f()); });
 }
 
-PyObject* get_shape(PyObject* o, void*) { return guarded([&] { return size_tuple(self_of(o).sizes()); }); }
+PyObject* get_shape(PyObject* o, void*) {
+  return guarded([&] { return size_tuple(self_of(o).sizes()); });
+}
 PyObject* get_dtype(PyObject* o, void*) { return dtype_object(self_of(o).dtype()); }
-PyObject* get_device(PyObject* o, void*) { return guarded([&] { return device_object(self_of(o).device()); }); }
+PyObject* get_device(PyObject* o, void*) {
+  return guarded([&] { return device_object(self_of(o).device()); });
+}
 PyObject* get_ndim(PyObject* o, void*) { return PyLong_FromLongLong(self_of(o).dim()); }
 PyObject* get_T(PyObject* o, void*) {
   return attribute([&] {
@@ -85,19 +90,31 @@ PyObject* get_T(PyObject* o, void*) {
     return ops::permute(self_of(o), order);
   });
 }
-PyObject* get_mT(PyObject* o, void*) { return attribute([&] { return ops::mT(self_of(o)); }); }
+PyObject* get_mT(PyObject* o, void*) {
+  return attribute([&] { return ops::mT(self_of(o)); });
+}
 PyObject* get_H(PyObject* o, void*) {
   return attribute([&] {
     const Tensor& t = self_of(o);
-    LAMPAS_CHECK(t.dim() == 0 || t.dim() == 2, "tensor.H is only supported on matrices (2-D tensors). Got ", t.dim(), "-D tensor.");
+    LAMPAS_CHECK(t.dim() == 0 || t.dim() == 2,
+                 "tensor.H is only supported on matrices (2-D tensors). Got ", t.dim(),
+                 "-D tensor.");
     return t.dim() == 0 ? ops::conj(t) : ops::conj(ops::mT(t));
   });
 }
-PyObject* get_mH(PyObject* o, void*) { return attribute([&] { return ops::conj(ops::mT(self_of(o))); }); }
-PyObject* get_real(PyObject* o, void*) { return attribute([&] { return ops::real(self_of(o)); }); }
-PyObject* get_imag(PyObject* o, void*) { return attribute([&] { return ops::imag(self_of(o)); }); }
+PyObject* get_mH(PyObject* o, void*) {
+  return attribute([&] { return ops::conj(ops::mT(self_of(o))); });
+}
+PyObject* get_real(PyObject* o, void*) {
+  return attribute([&] { return ops::real(self_of(o)); });
+}
+PyObject* get_imag(PyObject* o, void*) {
+  return attribute([&] { return ops::imag(self_of(o)); });
+}
 PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLong(itemsize(self_of(o).dtype())); }
-PyObject* get_nbytes(PyObject* o, void*) { return PyLong_FromLongLong(self_of(o).numel() * itemsize(self_of(o).dtype())); }
+PyObject* get_nbytes(PyObject* o, void*) {
+  return PyLong_FromLongLong(self_of(o).numel() * itemsize(self_of(o).dtype()));
+}
 PyObject* get_version(PyObject* o, void*) { return PyLong_FromUnsignedLong(self_of(o).version()); }
 PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
 PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
@@ -118,7 +135,8 @@ PyObject* get_data(PyObject* o, void*) {
 }
 int set_data(PyObject* o, PyObject* value, void*) {
   return guarded(-1, [&] {
-    LAMPAS_CHECK_TYPE(value && is_tensor(value), "Variable data has to be a tensor, but got ", value ? Py_TYPE(value)->tp_name : "nothing");
+    LAMPAS_CHECK_TYPE(value && is_tensor(value), "Variable data has to be a tensor, but got ",
+                      value ? Py_TYPE(value)->tp_name : "nothing");
     TensorImpl &t = *self_of(o).impl(), &v = *tensor_of(value).impl();
     t.storage = v.storage;
     t.offset = v.offset;
@@ -127,7 +145,8 @@ int set_data(PyObject* o, PyObject* value, void*) {
     t.dtype = v.dtype;
     t.own_version = make_ref<VersionCounter>();
     t.refresh();
-    if (AutogradMeta* m = meta(self_of(o)); m && m->accumulator) m->accumulator->outputs[0] = {t.sizes, t.dtype, t.storage->device};
+    if (AutogradMeta* m = meta(self_of(o)); m && m->accumulator)
+      m->accumulator->outputs[0] = {t.sizes, t.dtype, t.storage->device};
     return 0;
   });
 }
@@ -145,27 +164,44 @@ int set_imag(PyObject* o, PyObject* v, void*) {
 #define LAMPAS_GET(name, fn) {name, fn, nullptr, nullptr, nullptr}
 PyGetSetDef tensor_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    LAMPAS_GET("shape", get_shape), LAMPAS_GET("dtype", get_dtype), LAMPAS_GET("device", get_device),
-    LAMPAS_GET("ndim", get_ndim), LAMPAS_GET("T", get_T), LAMPAS_GET("mT", get_mT),
-    LAMPAS_GET("H", get_H), LAMPAS_GET("mH", get_mH),
+    LAMPAS_GET("shape", get_shape),
+    LAMPAS_GET("dtype", get_dtype),
+    LAMPAS_GET("device", get_device),
+    LAMPAS_GET("ndim", get_ndim),
+    LAMPAS_GET("T", get_T),
+    LAMPAS_GET("mT", get_mT),
+    LAMPAS_GET("H", get_H),
+    LAMPAS_GET("mH", get_mH),
     {"real", get_real, set_real, "The real part; a view for complex tensors.", nullptr},
     {"imag", get_imag, set_imag, "The imaginary part, a view.", nullptr},
-    LAMPAS_GET("itemsize", get_itemsize), LAMPAS_GET("nbytes", get_nbytes),
-    LAMPAS_GET("_version", get_version), LAMPAS_GET("layout", get_layout),
-    LAMPAS_GET("is_cuda", get_false), LAMPAS_GET("is_sparse", get_false),
-    LAMPAS_GET("is_sparse_csr", get_false), LAMPAS_GET("is_quantized", get_false),
-    LAMPAS_GET("is_mkldnn", get_false), LAMPAS_GET("is_mps", get_false),
-    LAMPAS_GET("is_xpu", get_false), LAMPAS_GET("is_nested", get_false),
-    LAMPAS_GET("is_xla", get_false), LAMPAS_GET("is_ipu", get_false), LAMPAS_GET("is_mtia", get_false),
-    LAMPAS_GET("is_vulkan", get_false), LAMPAS_GET("is_maia", get_false),
-    LAMPAS_GET("is_cpu", get_is_cpu), LAMPAS_GET("is_meta", get_is_meta), LAMPAS_GET("name", get_none),
+    LAMPAS_GET("itemsize", get_itemsize),
+    LAMPAS_GET("nbytes", get_nbytes),
+    LAMPAS_GET("_version", get_version),
+    LAMPAS_GET("layout", get_layout),
+    LAMPAS_GET("is_cuda", get_false),
+    LAMPAS_GET("is_sparse", get_false),
+    LAMPAS_GET("is_sparse_csr", get_false),
+    LAMPAS_GET("is_quantized", get_false),
+    LAMPAS_GET("is_mkldnn", get_false),
+    LAMPAS_GET("is_mps", get_false),
+    LAMPAS_GET("is_xpu", get_false),
+    LAMPAS_GET("is_nested", get_false),
+    LAMPAS_GET("is_xla", get_false),
+    LAMPAS_GET("is_ipu", get_false),
+    LAMPAS_GET("is_mtia", get_false),
+    LAMPAS_GET("is_vulkan", get_false),
+    LAMPAS_GET("is_maia", get_false),
+    LAMPAS_GET("is_cpu", get_is_cpu),
+    LAMPAS_GET("is_meta", get_is_meta),
+    LAMPAS_GET("name", get_none),
     {"data", get_data, set_data, "The tensor without its history; shares memory.", nullptr},
     LAMPAS_AUTOGRAD_GETSET,
     {}};
 
-// ---- numbers --------------------------------------------------------------------------------------
-// Whether arithmetic with `o` is ours; anything else answers NotImplemented, so that the other
-// operand gets its turn.
+// ---- numbers
+// -------------------------------------------------------------------------------------- Whether
+// arithmetic with `o` is ours; anything else answers NotImplemented, so that the other operand gets
+// its turn.
 bool operand_like(PyObject* o) { return is_tensor(o) || is_number(o); }
 Operand operand_of(PyObject* o) {
   if (is_tensor(o)) return tensor_of(o);
@@ -179,8 +215,8 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
   return slot_call(Name, a, b, [&] { return wrap(F(operand_of(a), operand_of(b))); });
 }
 
-#define LAMPAS_SLOT(id, fn)             \
-  constexpr char name_##id[] = #id;     \
+#define LAMPAS_SLOT(id, fn)         \
+  constexpr char name_##id[] = #id; \
   Tensor run_##id(const Operand& a, const Operand& b) { return fn; }
 LAMPAS_SLOT(add, ops::add(a, b))
 LAMPAS_SLOT(sub, ops::sub(a, b))
@@ -203,7 +239,8 @@ LAMPAS_SLOT(ge, ops::ge(a, b))
 constexpr char name_matmul[] = "matmul";
 PyObject* matmul_slot(PyObject* a, PyObject* b) {
   if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
-  return slot_call(name_matmul, a, b, [&] { return wrap(ops::matmul(tensor_of(a), tensor_of(b))); });
+  return slot_call(name_matmul, a, b,
+                   [&] { return wrap(ops::matmul(tensor_of(a), tensor_of(b))); });
 }
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject*) {
   if (!operand_like(a) || !operand_like(b)) Py_RETURN_NOTIMPLEMENTED;
@@ -218,29 +255,42 @@ PyObject* inplace_slot(PyObject* a, PyObject* b) {
   return PyObject_CallMethodOneArg(a, name, b);
 }
 #define LAMPAS_INPLACE(id) constexpr char inplace_##id[] = #id "_";
-LAMPAS_INPLACE(add) LAMPAS_INPLACE(sub) LAMPAS_INPLACE(mul) LAMPAS_INPLACE(div)
-LAMPAS_INPLACE(floor_divide) LAMPAS_INPLACE(remainder) LAMPAS_INPLACE(bitwise_and)
-LAMPAS_INPLACE(bitwise_or) LAMPAS_INPLACE(bitwise_xor) LAMPAS_INPLACE(bitwise_left_shift)
-LAMPAS_INPLACE(bitwise_right_shift)
-PyObject* inplace_power(PyObject* a, PyObject* b, PyObject*) {
+LAMPAS_INPLACE(add)
+LAMPAS_INPLACE(sub) LAMPAS_INPLACE(mul) LAMPAS_INPLACE(div) LAMPAS_INPLACE(floor_divide)
+    LAMPAS_INPLACE(remainder) LAMPAS_INPLACE(bitwise_and) LAMPAS_INPLACE(bitwise_or)
+        LAMPAS_INPLACE(bitwise_xor) LAMPAS_INPLACE(bitwise_left_shift)
+            LAMPAS_INPLACE(bitwise_right_shift) PyObject* inplace_power(PyObject* a, PyObject* b,
+                                                                        PyObject*) {
   constexpr static char name[] = "pow_";
   return inplace_slot<name>(a, b);
 }
 
-PyObject* negative(PyObject* a) { return guarded([&] { return wrap(ops::neg(self_of(a))); }); }
+PyObject* negative(PyObject* a) {
+  return guarded([&] { return wrap(ops::neg(self_of(a))); });
+}
 PyObject* positive(PyObject* a) { return Owned::share(a).release(); }
-PyObject* absolute(PyObject* a) { return guarded([&] { return wrap(ops::abs(self_of(a))); }); }
-PyObject* invert(PyObject* a) { return guarded([&] { return wrap(ops::bitwise_not(self_of(a))); }); }
+PyObject* absolute(PyObject* a) {
+  return guarded([&] { return wrap(ops::abs(self_of(a))); });
+}
+PyObject* invert(PyObject* a) {
+  return guarded([&] { return wrap(ops::bitwise_not(self_of(a))); });
+}
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
   if (!operand_like(b)) Py_RETURN_NOTIMPLEMENTED;
   switch (op) {
-    case Py_EQ: return binary_slot<run_eq, name_eq>(a, b);
-    case Py_NE: return binary_slot<run_ne, name_ne>(a, b);
-    case Py_LT: return binary_slot<run_lt, name_lt>(a, b);
-    case Py_LE: return binary_slot<run_le, name_le>(a, b);
-    case Py_GT: return binary_slot<run_gt, name_gt>(a, b);
-    default: return binary_slot<run_ge, name_ge>(a, b);
+    case Py_EQ:
+      return binary_slot<run_eq, name_eq>(a, b);
+    case Py_NE:
+      return binary_slot<run_ne, name_ne>(a, b);
+    case Py_LT:
+      return binary_slot<run_lt, name_lt>(a, b);
+    case Py_LE:
+      return binary_slot<run_le, name_le>(a, b);
+    case Py_GT:
+      return binary_slot<run_gt, name_gt>(a, b);
+    default:
+      return binary_slot<run_ge, name_ge>(a, b);
   }
 }
 
@@ -248,7 +298,9 @@ int truth(PyObject* o) {
   return guarded(-1, [&]() -> int {
     const Tensor& t = self_of(o);
     LAMPAS_CHECK(t.numel() != 0, "Boolean value of Tensor with no values is ambiguous");
-    LAMPAS_CHECK(t.numel() == 1, "Boolean value of Tensor with more than one value is ambiguous (it has shape ", t.sizes(), "). Remedy: use .any() or .all()");
+    LAMPAS_CHECK(t.numel() == 1,
+                 "Boolean value of Tensor with more than one value is ambiguous (it has shape ",
+                 t.sizes(), "). Remedy: use .any() or .all()");
     return scalar_of(o).to_bool();
   });
 }
@@ -256,21 +308,24 @@ PyObject* as_int(PyObject* o) {
   return guarded([&]() -> PyObject* {
     Scalar s = scalar_of(o);
     if (s.is_integral()) return PyLong_FromLongLong(s.to_int());
-    LAMPAS_CHECK(!s.is_complex(), "value cannot be converted to type int64_t without overflow: it is complex");
+    LAMPAS_CHECK(!s.is_complex(),
+                 "value cannot be converted to type int64_t without overflow: it is complex");
     return PyLong_FromDouble(s.to_double());
   });
 }
 PyObject* as_float(PyObject* o) {
   return guarded([&]() -> PyObject* {
     Scalar s = scalar_of(o);
-    LAMPAS_CHECK(!s.is_complex(), "value cannot be converted to type double without overflow: it is complex");
+    LAMPAS_CHECK(!s.is_complex(),
+                 "value cannot be converted to type double without overflow: it is complex");
     return PyFloat_FromDouble(s.to_double());
   });
 }
 PyObject* as_index(PyObject* o) {
   return guarded([&]() -> PyObject* {
     const Tensor& t = self_of(o);
-    LAMPAS_CHECK_TYPE(t.numel() == 1 && is_integral(t.dtype()), "only integer tensors of a single element can be converted to an index");
+    LAMPAS_CHECK_TYPE(t.numel() == 1 && is_integral(t.dtype()),
+                      "only integer tensors of a single element can be converted to an index");
     return PyLong_FromLongLong(scalar_of(o).to_int());
   });
 }
@@ -283,7 +338,8 @@ Py_ssize_t length(PyObject* o) {
 PyObject* item_at(PyObject* o, Py_ssize_t i) {
   return guarded([&]() -> PyObject* {
     const Tensor& t = self_of(o);
-    LAMPAS_CHECK_INDEX(t.dim() > 0 && i >= 0 && i < t.size(0), "index ", i, " is out of bounds for dimension 0 with size ", t.dim() ? t.size(0) : 0);
+    LAMPAS_CHECK_INDEX(t.dim() > 0 && i >= 0 && i < t.size(0), "index ", i,
+                       " is out of bounds for dimension 0 with size ", t.dim() ? t.size(0) : 0);
     return wrap(ops::select(t, 0, i));
   });
 }
@@ -305,13 +361,23 @@ PyMemberDef tensor_members[] = {
 
 #define S(slot, f) {slot, reinterpret_cast<void*>(f)}
 PyType_Slot tensor_slots[] = {
-    S(Py_tp_new, tensor_new), S(Py_tp_alloc, tensor_alloc), S(Py_tp_dealloc, tensor_dealloc),
-    S(Py_tp_traverse, tensor_traverse), S(Py_tp_clear, tensor_clear), S(Py_tp_free, PyObject_GC_Del),
-    S(Py_tp_getset, tensor_getset), S(Py_tp_members, tensor_members), S(Py_tp_hash, hash),
-    S(Py_tp_richcompare, compare), S(Py_tp_iter, iterate),
-    S(Py_tp_getattro, PyObject_GenericGetAttr), S(Py_tp_setattro, PyObject_GenericSetAttr),
-    S(Py_nb_add, (binary_slot<run_add, name_add>)), S(Py_nb_subtract, (binary_slot<run_sub, name_sub>)),
-    S(Py_nb_multiply, (binary_slot<run_mul, name_mul>)), S(Py_nb_true_divide, (binary_slot<run_div, name_div>)),
+    S(Py_tp_new, tensor_new),
+    S(Py_tp_alloc, tensor_alloc),
+    S(Py_tp_dealloc, tensor_dealloc),
+    S(Py_tp_traverse, tensor_traverse),
+    S(Py_tp_clear, tensor_clear),
+    S(Py_tp_free, PyObject_GC_Del),
+    S(Py_tp_getset, tensor_getset),
+    S(Py_tp_members, tensor_members),
+    S(Py_tp_hash, hash),
+    S(Py_tp_richcompare, compare),
+    S(Py_tp_iter, iterate),
+    S(Py_tp_getattro, PyObject_GenericGetAttr),
+    S(Py_tp_setattro, PyObject_GenericSetAttr),
+    S(Py_nb_add, (binary_slot<run_add, name_add>)),
+    S(Py_nb_subtract, (binary_slot<run_sub, name_sub>)),
+    S(Py_nb_multiply, (binary_slot<run_mul, name_mul>)),
+    S(Py_nb_true_divide, (binary_slot<run_div, name_div>)),
     S(Py_nb_floor_divide, (binary_slot<run_floor_divide, name_floor_divide>)),
     S(Py_nb_remainder, (binary_slot<run_remainder, name_remainder>)),
     S(Py_nb_and, (binary_slot<run_bitwise_and, name_bitwise_and>)),
@@ -319,8 +385,10 @@ PyType_Slot tensor_slots[] = {
     S(Py_nb_xor, (binary_slot<run_bitwise_xor, name_bitwise_xor>)),
     S(Py_nb_lshift, (binary_slot<run_bitwise_left_shift, name_bitwise_left_shift>)),
     S(Py_nb_rshift, (binary_slot<run_bitwise_right_shift, name_bitwise_right_shift>)),
-    S(Py_nb_matrix_multiply, matmul_slot), S(Py_nb_power, power_slot),
-    S(Py_nb_inplace_add, inplace_slot<inplace_add>), S(Py_nb_inplace_subtract, inplace_slot<inplace_sub>),
+    S(Py_nb_matrix_multiply, matmul_slot),
+    S(Py_nb_power, power_slot),
+    S(Py_nb_inplace_add, inplace_slot<inplace_add>),
+    S(Py_nb_inplace_subtract, inplace_slot<inplace_sub>),
     S(Py_nb_inplace_multiply, inplace_slot<inplace_mul>),
     S(Py_nb_inplace_true_divide, inplace_slot<inplace_div>),
     S(Py_nb_inplace_floor_divide, inplace_slot<inplace_floor_divide>),
@@ -330,10 +398,19 @@ PyType_Slot tensor_slots[] = {
     S(Py_nb_inplace_xor, inplace_slot<inplace_bitwise_xor>),
     S(Py_nb_inplace_lshift, inplace_slot<inplace_bitwise_left_shift>),
     S(Py_nb_inplace_rshift, inplace_slot<inplace_bitwise_right_shift>),
-    S(Py_nb_inplace_power, inplace_power), S(Py_nb_negative, negative), S(Py_nb_positive, positive),
-    S(Py_nb_absolute, absolute), S(Py_nb_invert, invert), S(Py_nb_bool, truth), S(Py_nb_int, as_int),
-    S(Py_nb_float, as_float), S(Py_nb_index, as_index), S(Py_mp_length, length),
-    S(Py_mp_subscript, get_item), S(Py_mp_ass_subscript, set_item), S(Py_sq_length, length),
+    S(Py_nb_inplace_power, inplace_power),
+    S(Py_nb_negative, negative),
+    S(Py_nb_positive, positive),
+    S(Py_nb_absolute, absolute),
+    S(Py_nb_invert, invert),
+    S(Py_nb_bool, truth),
+    S(Py_nb_int, as_int),
+    S(Py_nb_float, as_float),
+    S(Py_nb_index, as_index),
+    S(Py_mp_length, length),
+    S(Py_mp_subscript, get_item),
+    S(Py_mp_ass_subscript, set_item),
+    S(Py_sq_length, length),
     S(Py_sq_item, item_at),
     {0, nullptr}};
 #undef S
@@ -343,7 +420,8 @@ void init_tensor_type(PyObject* module) {
   PyType_Spec spec = {"lampas.Tensor", sizeof(TensorObject), 0,
                       Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, tensor_slots};
   tensor_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
-  if (PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type)) < 0) throw PythonError();
+  if (PyModule_AddObjectRef(module, "Tensor", reinterpret_cast<PyObject*>(tensor_type)) < 0)
+    throw PythonError();
 }
 
 }  // namespace lampas::py

@@ -14,7 +14,8 @@ struct InMode {
 Owned kwargs_of(PyObject* const* args, Py_ssize_t n, PyObject* names) {
   Owned kwargs(checked(PyDict_New()));
   for (Py_ssize_t i = 0; names && i < PyTuple_GET_SIZE(names); ++i)
-    if (PyDict_SetItem(kwargs.get(), PyTuple_GET_ITEM(names, i), args[n + i]) < 0) throw PythonError();
+    if (PyDict_SetItem(kwargs.get(), PyTuple_GET_ITEM(names, i), args[n + i]) < 0)
+      throw PythonError();
   return kwargs;
 }
 Owned tuple_of(PyObject* const* args, Py_ssize_t n) {
@@ -24,7 +25,8 @@ Owned tuple_of(PyObject* const* args, Py_ssize_t n) {
 }
 }  // namespace
 
-PyObject* Watch::redirect(PyObject* func, const char*, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+PyObject* Watch::redirect(PyObject* func, const char*, PyObject* const* args, Py_ssize_t n,
+                          PyObject* names) {
   if (!mode || in_mode) return nullptr;
   InMode guard;
   Owned a = tuple_of(args, n), k = kwargs_of(args, n, names), m = mode;
@@ -46,18 +48,23 @@ PyObject* Watch::around(const char* name, const std::function<PyObject*()>& call
   return result.release();
 }
 
-PyObject* try_torch_function(PyObject* func, const char*, PyObject* const* args, Py_ssize_t n, PyObject* names) {
+PyObject* try_torch_function(PyObject* func, const char*, PyObject* const* args, Py_ssize_t n,
+                             PyObject* names) {
   Py_ssize_t all = n + (names ? PyTuple_GET_SIZE(names) : 0);
   for (Py_ssize_t i = 0; i < all; ++i) {
     auto* type = reinterpret_cast<PyObject*>(Py_TYPE(args[i]));
-    if (args[i] == Py_None || PyLong_Check(args[i]) || PyFloat_Check(args[i]) || PyTuple_Check(args[i]) || PyList_Check(args[i]) || Py_TYPE(args[i]) == tensor_type) continue;
+    if (args[i] == Py_None || PyLong_Check(args[i]) || PyFloat_Check(args[i]) ||
+        PyTuple_Check(args[i]) || PyList_Check(args[i]) || Py_TYPE(args[i]) == tensor_type)
+      continue;
     Owned f(PyObject_GetAttrString(args[i], "__torch_function__"));
     if (!f) {
       PyErr_Clear();
       continue;
     }
-    Owned types(checked(PyTuple_Pack(1, type))), a = tuple_of(args, n), k = kwargs_of(args, n, names);
-    return checked(PyObject_CallFunctionObjArgs(f.get(), func, types.get(), a.get(), k.get(), nullptr));
+    Owned types(checked(PyTuple_Pack(1, type))), a = tuple_of(args, n),
+                                                 k = kwargs_of(args, n, names);
+    return checked(
+        PyObject_CallFunctionObjArgs(f.get(), func, types.get(), a.get(), k.get(), nullptr));
   }
   return nullptr;
 }
@@ -65,17 +72,23 @@ PyObject* try_torch_function(PyObject* func, const char*, PyObject* const* args,
 void init_watch(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
   auto owned = [](nb::object o) { return o.is_none() ? Owned() : Owned(o.release().ptr()); };
-  m.def("_set_observer", [owned](nb::object before, nb::object after) {
-    watch.before = owned(before);
-    watch.after = owned(after);
-    watch.update();
-  }, nb::arg("before").none(), nb::arg("after").none());
-  m.def("_set_function_mode", [owned](nb::object mode) {
-    nb::object old = watch.mode ? nb::borrow(watch.mode.get()) : nb::none();
-    watch.mode = owned(mode);
-    watch.update();
-    return old;
-  }, nb::arg("mode").none());
+  m.def(
+      "_set_observer",
+      [owned](nb::object before, nb::object after) {
+        watch.before = owned(before);
+        watch.after = owned(after);
+        watch.update();
+      },
+      nb::arg("before").none(), nb::arg("after").none());
+  m.def(
+      "_set_function_mode",
+      [owned](nb::object mode) {
+        nb::object old = watch.mode ? nb::borrow(watch.mode.get()) : nb::none();
+        watch.mode = owned(mode);
+        watch.update();
+        return old;
+      },
+      nb::arg("mode").none());
 }
 
 }  // namespace lampas::py

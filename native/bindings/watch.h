@@ -16,14 +16,16 @@ struct Watch {
   bool in_mode = false;
 
   // The result of `mode`; null: nobody took it; Py_NotImplemented with an error set: it raised.
-  PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n, PyObject* names);
+  PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
+                     PyObject* names);
   PyObject* around(const char* name, const std::function<PyObject*()>& call);
   void update() { active = before || after || mode; }
 };
 extern Watch watch;
 
 // Calls `__torch_function__` of the first argument that has one; null where none has.
-PyObject* try_torch_function(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n, PyObject* names);
+PyObject* try_torch_function(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
+                             PyObject* names);
 
 void init_watch(PyObject* module);
 

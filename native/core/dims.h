@@ -46,7 +46,9 @@ class Dims {
   int64_t* end() { return data() + n_; }
   int64_t back() const { return data()[n_ - 1]; }
   operator IntSpan() const { return {data(), n_}; }  // NOLINT
-  bool operator==(const Dims& o) const { return n_ == o.n_ && std::equal(begin(), end(), o.begin()); }
+  bool operator==(const Dims& o) const {
+    return n_ == o.n_ && std::equal(begin(), end(), o.begin());
+  }
 
   void push_back(int64_t v) {
     resize(n_ + 1);

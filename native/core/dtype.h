@@ -24,9 +24,9 @@ constexpr int itemsize(DType d) {
   return size[static_cast<int>(d)];
 }
 constexpr const char* dtype_name(DType d) {
-  constexpr const char* names[kDTypes] = {"bool",    "uint8",    "int8",    "int16",
-                                          "int32",   "int64",    "float16", "bfloat16",
-                                          "float32", "float64",  "complex64", "complex128"};
+  constexpr const char* names[kDTypes] = {"bool",    "uint8",   "int8",      "int16",
+                                          "int32",   "int64",   "float16",   "bfloat16",
+                                          "float32", "float64", "complex64", "complex128"};
   return names[static_cast<int>(d)];
 }
 constexpr bool is_complex(DType d) { return d >= DType::C64; }
@@ -37,14 +37,15 @@ constexpr bool is_differentiable(DType d) { return d >= DType::F16; }
 
 template <class T>
 struct dtype_of;
-#define LAMPAS_DTYPES(X)                                                                        \
-  X(bool, Bool) X(uint8_t, U8) X(int8_t, I8) X(int16_t, I16) X(int32_t, I32) X(int64_t, I64)    \
-  X(::lampas::f16, F16) X(::lampas::bf16, BF16) X(float, F32) X(double, F64)                    \
-  X(::lampas::c64, C64) X(::lampas::c128, C128)
-#define LAMPAS_DTYPE_OF(T, D)                     \
-  template <>                                     \
-  struct dtype_of<T> {                            \
-    static constexpr DType value = DType::D;      \
+#define LAMPAS_DTYPES(X)                                                         \
+  X(bool, Bool)                                                                  \
+  X(uint8_t, U8) X(int8_t, I8) X(int16_t, I16) X(int32_t, I32) X(int64_t, I64)   \
+      X(::lampas::f16, F16) X(::lampas::bf16, BF16) X(float, F32) X(double, F64) \
+          X(::lampas::c64, C64) X(::lampas::c128, C128)
+#define LAMPAS_DTYPE_OF(T, D)                \
+  template <>                                \
+  struct dtype_of<T> {                       \
+    static constexpr DType value = DType::D; \
   };
 LAMPAS_DTYPES(LAMPAS_DTYPE_OF)
 #undef LAMPAS_DTYPE_OF

@@ -53,35 +53,59 @@ T get(const void* p) {
 
 void Scalar::store(DType dtype, void* out) const {
   switch (dtype) {
-    case DType::Bool: return put(out, to_bool());
-    case DType::U8: return put(out, static_cast<uint8_t>(to_int()));
-    case DType::I8: return put(out, static_cast<int8_t>(to_int()));
-    case DType::I16: return put(out, static_cast<int16_t>(to_int()));
-    case DType::I32: return put(out, static_cast<int32_t>(to_int()));
-    case DType::I64: return put(out, to_int());
-    case DType::F16: return put(out, to_f16(static_cast<float>(to_double())));
-    case DType::BF16: return put(out, to_bf16(static_cast<float>(to_double())));
-    case DType::F32: return put(out, static_cast<float>(to_double()));
-    case DType::F64: return put(out, to_double());
-    case DType::C64: return put(out, c64(to_complex()));
-    case DType::C128: return put(out, to_complex());
+    case DType::Bool:
+      return put(out, to_bool());
+    case DType::U8:
+      return put(out, static_cast<uint8_t>(to_int()));
+    case DType::I8:
+      return put(out, static_cast<int8_t>(to_int()));
+    case DType::I16:
+      return put(out, static_cast<int16_t>(to_int()));
+    case DType::I32:
+      return put(out, static_cast<int32_t>(to_int()));
+    case DType::I64:
+      return put(out, to_int());
+    case DType::F16:
+      return put(out, to_f16(static_cast<float>(to_double())));
+    case DType::BF16:
+      return put(out, to_bf16(static_cast<float>(to_double())));
+    case DType::F32:
+      return put(out, static_cast<float>(to_double()));
+    case DType::F64:
+      return put(out, to_double());
+    case DType::C64:
+      return put(out, c64(to_complex()));
+    case DType::C128:
+      return put(out, to_complex());
   }
 }
 
 Scalar load_scalar(DType dtype, const void* p) {
   switch (dtype) {
-    case DType::Bool: return {get<uint8_t>(p) != 0};
-    case DType::U8: return {int64_t{get<uint8_t>(p)}};
-    case DType::I8: return {int64_t{get<int8_t>(p)}};
-    case DType::I16: return {int64_t{get<int16_t>(p)}};
-    case DType::I32: return {int64_t{get<int32_t>(p)}};
-    case DType::I64: return {get<int64_t>(p)};
-    case DType::F16: return {double{to_float(get<f16>(p))}};
-    case DType::BF16: return {double{to_float(get<bf16>(p))}};
-    case DType::F32: return {double{get<float>(p)}};
-    case DType::F64: return {get<double>(p)};
-    case DType::C64: return {std::complex<double>(get<c64>(p))};
-    case DType::C128: return {get<c128>(p)};
+    case DType::Bool:
+      return {get<uint8_t>(p) != 0};
+    case DType::U8:
+      return {int64_t{get<uint8_t>(p)}};
+    case DType::I8:
+      return {int64_t{get<int8_t>(p)}};
+    case DType::I16:
+      return {int64_t{get<int16_t>(p)}};
+    case DType::I32:
+      return {int64_t{get<int32_t>(p)}};
+    case DType::I64:
+      return {get<int64_t>(p)};
+    case DType::F16:
+      return {double{to_float(get<f16>(p))}};
+    case DType::BF16:
+      return {double{to_float(get<bf16>(p))}};
+    case DType::F32:
+      return {double{get<float>(p)}};
+    case DType::F64:
+      return {get<double>(p)};
+    case DType::C64:
+      return {std::complex<double>(get<c64>(p))};
+    case DType::C128:
+      return {get<c128>(p)};
   }
   return {};
 }

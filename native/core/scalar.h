@@ -12,10 +12,10 @@ class Scalar {
   enum class Kind : uint8_t { Bool, Int, Float, Complex };
 
   Scalar() : Scalar(int64_t{0}) {}
-  Scalar(bool v) : kind_(Kind::Bool), i_(v) {}             // NOLINT: numbers convert freely
-  Scalar(int v) : Scalar(static_cast<int64_t>(v)) {}       // NOLINT
-  Scalar(int64_t v) : kind_(Kind::Int), i_(v) {}           // NOLINT
-  Scalar(double v) : kind_(Kind::Float), re_(v) {}         // NOLINT
+  Scalar(bool v) : kind_(Kind::Bool), i_(v) {}        // NOLINT: numbers convert freely
+  Scalar(int v) : Scalar(static_cast<int64_t>(v)) {}  // NOLINT
+  Scalar(int64_t v) : kind_(Kind::Int), i_(v) {}      // NOLINT
+  Scalar(double v) : kind_(Kind::Float), re_(v) {}    // NOLINT
   Scalar(std::complex<double> v) : kind_(Kind::Complex), re_(v.real()), im_(v.imag()) {}  // NOLINT
 
   Kind kind() const { return kind_; }
@@ -30,10 +30,14 @@ class Scalar {
   // The dtype a tensor made from this number alone would have, given the default float type.
   DType natural_dtype(DType default_float) const {
     switch (kind_) {
-      case Kind::Bool: return DType::Bool;
-      case Kind::Int: return DType::I64;
-      case Kind::Float: return default_float;
-      default: return default_float == DType::F64 ? DType::C128 : DType::C64;
+      case Kind::Bool:
+        return DType::Bool;
+      case Kind::Int:
+        return DType::I64;
+      case Kind::Float:
+        return default_float;
+      default:
+        return default_float == DType::F64 ? DType::C128 : DType::C64;
     }
   }
 

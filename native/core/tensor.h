@@ -49,8 +49,9 @@ struct TensorImpl : RefCounted {
   bool contiguous = true;
   bool inference = false;  // created under inference_mode: no version counting, no graph
   std::unique_ptr<AutogradMetaBase> autograd;
-  Ref<VersionCounter> own_version;  // only where versions must not be shared (x.data); else storage's
-  void* py = nullptr;               // the living Python object, borrowed
+  Ref<VersionCounter>
+      own_version;     // only where versions must not be shared (x.data); else storage's
+  void* py = nullptr;  // the living Python object, borrowed
 
   // Recomputes numel and contiguity after sizes or strides changed.
   void refresh();
@@ -95,7 +96,9 @@ class Tensor {
 
   // In-place writes are counted so that autograd notices saved values that changed. Views share
   // their base's counter, which lives in the storage.
-  uint32_t version() const { return p_->own_version ? p_->own_version->value : p_->storage->version; }
+  uint32_t version() const {
+    return p_->own_version ? p_->own_version->value : p_->storage->version;
+  }
   void bump_version() const { ++(p_->own_version ? p_->own_version->value : p_->storage->version); }
 
   // Another handle object on the same storage and version counter, without autograd.

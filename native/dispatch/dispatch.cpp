@@ -8,22 +8,22 @@ namespace lampas {
 
 namespace kernels {
 // Every instruction set has the same fill functions, in a namespace of its own.
-#define LAMPAS_FILLS(isa)            \
-  namespace isa {                    \
-  void fill_gemm(Table&);            \
-  void fill_optim(Table&);           \
-  void fill_pointwise(Table&);       \
-  void fill_random(Table&);          \
-  void fill_reduce(Table&);          \
-  void fill_rows(Table&);            \
-  inline void fill(Table& t) {       \
-    fill_gemm(t);                    \
-    fill_optim(t);                   \
-    fill_pointwise(t);               \
-    fill_random(t);                  \
-    fill_reduce(t);                  \
-    fill_rows(t);                    \
-  }                                  \
+#define LAMPAS_FILLS(isa)      \
+  namespace isa {              \
+  void fill_gemm(Table&);      \
+  void fill_optim(Table&);     \
+  void fill_pointwise(Table&); \
+  void fill_random(Table&);    \
+  void fill_reduce(Table&);    \
+  void fill_rows(Table&);      \
+  inline void fill(Table& t) { \
+    fill_gemm(t);              \
+    fill_optim(t);             \
+    fill_pointwise(t);         \
+    fill_random(t);            \
+    fill_reduce(t);            \
+    fill_rows(t);              \
+  }                            \
   }
 LAMPAS_FILLS(base)
 #if defined(__x86_64__)
@@ -39,10 +39,15 @@ const kernels::Table& dispatch() {
     switch (isa()) {
 #if defined(__x86_64__)
       case Isa::Amx:
-      case Isa::Avx512: kernels::avx512::fill(t); break;
-      case Isa::Avx2: kernels::avx2::fill(t); break;
+      case Isa::Avx512:
+        kernels::avx512::fill(t);
+        break;
+      case Isa::Avx2:
+        kernels::avx2::fill(t);
+        break;
 #endif
-      default: kernels::base::fill(t);
+      default:
+        kernels::base::fill(t);
     }
     return t;
   }();

@@ -9,8 +9,8 @@ namespace lampas {
 
 namespace {
 constexpr int64_t kBufferBytes = 8192;  // of one operand's part of a tile: five fit in 40 KiB
-constexpr int64_t kDirect = 16384;   // elements of a tile that does not
-constexpr int64_t kTileRows = 32;    // of a tile that transposes
+constexpr int64_t kDirect = 16384;      // elements of a tile that does not
+constexpr int64_t kTileRows = 32;       // of a tile that transposes
 
 }  // namespace
 
@@ -123,7 +123,8 @@ void Loop::for_each_tile(Tile tile, int64_t grain, const Body& body) {
       int64_t c = t % across * tile.cols, r = t / across % down * tile.rows, o = t / across / down;
       char* at[kMaxOperands];
       for (int k = 0; k < n_; ++k) {
-        at[k] = ops_[k].data + c * ops_[k].strides[d - 1] + (d > 1 ? r * ops_[k].strides[d - 2] : 0);
+        at[k] =
+            ops_[k].data + c * ops_[k].strides[d - 1] + (d > 1 ? r * ops_[k].strides[d - 2] : 0);
       }
       for (size_t i = d - 2; d > 2 && i-- > 0;) {
         int64_t x = o % shape_[i];
@@ -279,8 +280,8 @@ Dims broadcast_shapes(IntSpan a, IntSpan b, const char* op) {
   for (size_t i = 0; i < b.size(); ++i) {
     int64_t x = a[lead + i], y = b[i];
     LAMPAS_CHECK(x == y || x == 1 || y == 1, op, ": The size of tensor a (", x,
-                 ") must match the size of tensor b (", y, ") at non-singleton dimension ", lead + i,
-                 "; the shapes are ", a, " and ", b);
+                 ") must match the size of tensor b (", y, ") at non-singleton dimension ",
+                 lead + i, "; the shapes are ", a, " and ", b);
     out[lead + i] = x == 1 ? y : x;
   }
   return out;

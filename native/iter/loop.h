@@ -1,8 +1,8 @@
 // One pass over up to five operands broadcast against each other.
 //
-// Kernels see contiguous chunks of one dtype only. The loop coalesces dimensions, orders them by the
-// output's memory, and hands out tiles; an operand that is strided, transposed or of another dtype
-// goes through a buffer that stays in the first-level cache. Tiles are cut by size alone.
+// Kernels see contiguous chunks of one dtype only. The loop coalesces dimensions, orders them by
+// the output's memory, and hands out tiles; an operand that is strided, transposed or of another
+// dtype goes through a buffer that stays in the first-level cache. Tiles are cut by size alone.
 #pragma once
 #include "core/tensor.h"
 #include "kernels/table.h"

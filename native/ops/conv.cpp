@@ -44,7 +44,8 @@ void walk_patches(const Window& w, T* image, T* columns, int64_t channels) {
   int64_t L = w.out_size(), plane = w.in_size();
   auto one = [&](int64_t row) {
     int64_t tap = row % w.taps(), c = row / w.taps();
-    int64_t k2 = tap % w.kernel[2], k1 = tap / w.kernel[2] % w.kernel[1], k0 = tap / w.kernel[2] / w.kernel[1];
+    int64_t k2 = tap % w.kernel[2], k1 = tap / w.kernel[2] % w.kernel[1],
+            k0 = tap / w.kernel[2] / w.kernel[1];
     T *col = columns + row * L, *img = image + c * plane;
     for (int64_t o0 = 0; o0 < w.out[0]; ++o0) {
       int64_t i0 = o0 * w.stride[0] - w.pad[0] + k0 * w.dilation[0];
@@ -69,9 +70,10 @@ void walk_patches(const Window& w, T* image, T* columns, int64_t channels) {
   };
   // Scattering adds taps of one channel to the same memory: a channel at a time per task.
   if constexpr (Gather)
-    parallel_ranges(channels * w.taps(), std::max<int64_t>(1, 16384 / std::max<int64_t>(L, 1)), [&](int64_t b, int64_t e) {
-      for (int64_t r = b; r < e; ++r) one(r);
-    });
+    parallel_ranges(channels * w.taps(), std::max<int64_t>(1, 16384 / std::max<int64_t>(L, 1)),
+                    [&](int64_t b, int64_t e) {
+                      for (int64_t r = b; r < e; ++r) one(r);
+                    });
   else
     parallel_for(channels, [&](int64_t c) {
       for (int64_t t = 0; t < w.taps(); ++t) one(c * w.taps() + t);
@@ -106,7 +108,8 @@ Tensor correlate(const Tensor& x, const Tensor& weight, const ConvArgs& a, IntSp
   int64_t n = x.size(0), g = a.groups, o = weight.size(0), cg = weight.size(1);
   Tensor cols = reshape(unfold_patches(x, w), Dims{n * g, cg * w.taps(), w.out_size()});
   Tensor wm = reshape(weight.alias(), Dims{1, g, o / g, cg * w.taps()});
-  Tensor wide = reshape(expand(wm, Dims{n, g, o / g, cg * w.taps()}), Dims{n * g, o / g, cg * w.taps()});
+  Tensor wide =
+      reshape(expand(wm, Dims{n, g, o / g, cg * w.taps()}), Dims{n * g, o / g, cg * w.taps()});
   if (g == 1) wide = reshape(weight.alias(), Dims{1, o, cg * w.taps()});
   Tensor y = matmul(g == 1 ? expand(wide, Dims{n, o, cg * w.taps()}) : wide, cols);
   Dims sizes{n, o};
@@ -139,7 +142,8 @@ Dims conv_output(const Tensor& x, const Tensor& weight, const ConvArgs& a) {
   for (size_t i = 0; i < a.stride.size(); ++i) {
     int64_t in = x.size(static_cast<int64_t>(i) + 2), k = weight.size(static_cast<int64_t>(i) + 2);
     if (a.transposed)
-      out.push_back((in - 1) * a.stride[i] - 2 * a.padding[i] + a.dilation[i] * (k - 1) + a.output_padding[i] + 1);
+      out.push_back((in - 1) * a.stride[i] - 2 * a.padding[i] + a.dilation[i] * (k - 1) +
+                    a.output_padding[i] + 1);
     else
       out.push_back((in + 2 * a.padding[i] - a.dilation[i] * (k - 1) - 1) / a.stride[i] + 1);
   }
@@ -148,22 +152,39 @@ Dims conv_output(const Tensor& x, const Tensor& weight, const ConvArgs& a) {
 
 void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvArgs& a) {
   auto n = static_cast<int64_t>(a.stride.size());
-  LAMPAS_CHECK(weight.dim() == n + 2, "weight should have at least three dimensions: expected ", n + 2, "-dimensional weight for ", n, "d convolution, got ", weight.sizes());
+  LAMPAS_CHECK(weight.dim() == n + 2, "weight should have at least three dimensions: expected ",
+               n + 2, "-dimensional weight for ", n, "d convolution, got ", weight.sizes());
   for (int64_t i = 0; i < n; ++i) {
     LAMPAS_CHECK(a.padding[i] >= 0, "negative padding is not supported");
     LAMPAS_CHECK(a.stride[i] > 0, "non-positive stride is not supported");
     LAMPAS_CHECK(a.dilation[i] > 0, "dilation should be greater than zero");
-    LAMPAS_CHECK(!a.transposed || a.output_padding[i] < std::max(a.stride[i], a.dilation[i]), "output padding must be smaller than either stride or dilation, but got output_padding ", a.output_padding);
+    LAMPAS_CHECK(
+        !a.transposed || a.output_padding[i] < std::max(a.stride[i], a.dilation[i]),
+        "output padding must be smaller than either stride or dilation, but got output_padding ",
+        a.output_padding);
   }
   LAMPAS_CHECK(a.groups > 0, "non-positive groups is not supported");
-  LAMPAS_CHECK(x.dtype() == weight.dtype(), "Input type (", dtype_name(x.dtype()), ") and weight type (", dtype_name(weight.dtype()), ") should be the same");
-  LAMPAS_CHECK(!bias.defined() || bias.dtype() == x.dtype(), "Input type (", dtype_name(x.dtype()), ") and bias type (", dtype_name(bias.defined() ? bias.dtype() : x.dtype()), ") should be the same");
-  int64_t o = a.transposed ? weight.size(1) * a.groups : weight.size(0), c = a.transposed ? weight.size(0) : weight.size(1) * a.groups;
-  LAMPAS_CHECK(weight.size(0) % a.groups == 0, "Given groups=", a.groups, ", expected weight to be divisible by ", a.groups, " at dimension 0, but got weight of size ", weight.sizes(), " instead");
-  LAMPAS_CHECK(x.size(1) == c, "Given groups=", a.groups, ", weight of size ", weight.sizes(), ", expected input", x.sizes(), " to have ", c, " channels, but got ", x.size(1), " channels instead");
-  LAMPAS_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == o), "Given weight of size ", weight.sizes(), ", expected bias to be 1-dimensional with ", o, " elements, but got bias of size ", bias, " instead");
+  LAMPAS_CHECK(x.dtype() == weight.dtype(), "Input type (", dtype_name(x.dtype()),
+               ") and weight type (", dtype_name(weight.dtype()), ") should be the same");
+  LAMPAS_CHECK(!bias.defined() || bias.dtype() == x.dtype(), "Input type (", dtype_name(x.dtype()),
+               ") and bias type (", dtype_name(bias.defined() ? bias.dtype() : x.dtype()),
+               ") should be the same");
+  int64_t o = a.transposed ? weight.size(1) * a.groups : weight.size(0),
+          c = a.transposed ? weight.size(0) : weight.size(1) * a.groups;
+  LAMPAS_CHECK(weight.size(0) % a.groups == 0, "Given groups=", a.groups,
+               ", expected weight to be divisible by ", a.groups,
+               " at dimension 0, but got weight of size ", weight.sizes(), " instead");
+  LAMPAS_CHECK(x.size(1) == c, "Given groups=", a.groups, ", weight of size ", weight.sizes(),
+               ", expected input", x.sizes(), " to have ", c, " channels, but got ", x.size(1),
+               " channels instead");
+  LAMPAS_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == o), "Given weight of size ",
+               weight.sizes(), ", expected bias to be 1-dimensional with ", o,
+               " elements, but got bias of size ", bias, " instead");
   for (int64_t i = 0; i < n && !a.transposed; ++i)
-    LAMPAS_CHECK(x.size(i + 2) + 2 * a.padding[i] >= a.dilation[i] * (weight.size(i + 2) - 1) + 1, "Calculated padded input size per channel: (", x.size(i + 2) + 2 * a.padding[i], "). Kernel size: (", a.dilation[i] * (weight.size(i + 2) - 1) + 1, "). Kernel size can't be greater than actual input size");
+    LAMPAS_CHECK(x.size(i + 2) + 2 * a.padding[i] >= a.dilation[i] * (weight.size(i + 2) - 1) + 1,
+                 "Calculated padded input size per channel: (", x.size(i + 2) + 2 * a.padding[i],
+                 "). Kernel size: (", a.dilation[i] * (weight.size(i + 2) - 1) + 1,
+                 "). Kernel size can't be greater than actual input size");
 }
 
 // The weight's gradient, itself differentiable: bilinear in g and x.
@@ -174,21 +195,22 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
     gw = a.transposed ? correlate_weight(x, g, a, size) : correlate_weight(g, x, a, size);
   }
   if (recording(g, x))
-    record(gw, "ConvolutionWeightBackward0", {&g, &x}, [g = save(g), x = save(x), a](const Tensor& gg, Sink& sink) {
-      Tensor gv = g(), xv = x();
-      if (sink.needs(0)) {
-        sink.set(0, convolution(xv, gg, Tensor(), a));
-      }
-      if (!sink.needs(1)) return;
-      ConvArgs b = a;
-      b.transposed = !a.transposed;
-      b.output_padding = Dims(a.stride.size(), 0);
-      if (!a.transposed) {
-        Dims shown = conv_output(gv, gg, b), in = spatial(xv);
-        for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
-      }
-      sink.set(1, convolution(gv, gg, Tensor(), b));
-    });
+    record(gw, "ConvolutionWeightBackward0", {&g, &x},
+           [g = save(g), x = save(x), a](const Tensor& gg, Sink& sink) {
+             Tensor gv = g(), xv = x();
+             if (sink.needs(0)) {
+               sink.set(0, convolution(xv, gg, Tensor(), a));
+             }
+             if (!sink.needs(1)) return;
+             ConvArgs b = a;
+             b.transposed = !a.transposed;
+             b.output_padding = Dims(a.stride.size(), 0);
+             if (!a.transposed) {
+               Dims shown = conv_output(gv, gg, b), in = spatial(xv);
+               for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
+             }
+             sink.set(1, convolution(gv, gg, Tensor(), b));
+           });
   return gw;
 }
 
@@ -206,7 +228,9 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
     return to_dtype(convolution(wide(x), wide(weight), wide(bias), a), x.dtype());
   }
   Dims out = conv_output(x, weight, a);
-  for (int64_t s : out) LAMPAS_CHECK(s > 0 || x.numel() == 0 || s == 0, "Given input size per channel: ", spatial(x), ". Calculated output size per channel: ", out, ". Output size is too small");
+  for (int64_t s : out)
+    LAMPAS_CHECK(s > 0 || x.numel() == 0 || s == 0, "Given input size per channel: ", spatial(x),
+                 ". Calculated output size per channel: ", out, ". Output size is too small");
   Tensor y;
   {
     GradGuard off(false);
@@ -219,26 +243,27 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
     if (bias.defined()) y = add_bias(y, bias);
   }
   if (recording(x, weight, bias))
-    record(y, "ConvolutionBackward0", {&x, &weight, &bias}, [x = save(x), w = save(weight), a, in = spatial(x)](const Tensor& g, Sink& sink) {
-      Tensor v = x(), k = w();
-      // Each gradient is a convolution itself, so second derivatives need nothing new.
-      if (sink.needs(0)) {
-        ConvArgs b = a;
-        b.transposed = !a.transposed;
-        if (!a.transposed) {
-          b.output_padding = Dims(in.size(), 0);
-          Dims shown = conv_output(g, k, b);
-          for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
-        }
-        sink.set(0, convolution(g, k, Tensor(), b));
-      }
-      if (sink.needs(1)) sink.set(1, conv_weight_grad(g, v, k.sizes(), a));
-      if (sink.needs(2)) {
-        Dims dims{0};
-        for (int64_t d = 2; d < g.dim(); ++d) dims.push_back(d);
-        sink.set(2, sum(g, dims));
-      }
-    });
+    record(y, "ConvolutionBackward0", {&x, &weight, &bias},
+           [x = save(x), w = save(weight), a, in = spatial(x)](const Tensor& g, Sink& sink) {
+             Tensor v = x(), k = w();
+             // Each gradient is a convolution itself, so second derivatives need nothing new.
+             if (sink.needs(0)) {
+               ConvArgs b = a;
+               b.transposed = !a.transposed;
+               if (!a.transposed) {
+                 b.output_padding = Dims(in.size(), 0);
+                 Dims shown = conv_output(g, k, b);
+                 for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
+               }
+               sink.set(0, convolution(g, k, Tensor(), b));
+             }
+             if (sink.needs(1)) sink.set(1, conv_weight_grad(g, v, k.sizes(), a));
+             if (sink.needs(2)) {
+               Dims dims{0};
+               for (int64_t d = 2; d < g.dim(); ++d) dims.push_back(d);
+               sink.set(2, sum(g, dims));
+             }
+           });
   return y;
 }
 

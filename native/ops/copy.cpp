@@ -35,10 +35,14 @@ void copy_raw(const Tensor& to, const Tensor& from) {
     auto *d = static_cast<char*>(to.data()), *s = static_cast<char*>(from.data());
     const int out = itemsize(to.dtype()), in = itemsize(from.dtype());
     if (to.dtype() == from.dtype()) {
-      parallel_ranges(to.numel(), 1 << 17, [&](int64_t b, int64_t e) { std::memmove(d + b * out, s + b * in, static_cast<size_t>((e - b) * out)); });
+      parallel_ranges(to.numel(), 1 << 17, [&](int64_t b, int64_t e) {
+        std::memmove(d + b * out, s + b * in, static_cast<size_t>((e - b) * out));
+      });
     } else {
-      auto cast = dispatch().pointwise.cast[static_cast<int>(to.dtype())][static_cast<int>(from.dtype())];
-      parallel_ranges(to.numel(), 1 << 15, [&](int64_t b, int64_t e) { cast(d + b * out, s + b * in, e - b); });
+      auto cast =
+          dispatch().pointwise.cast[static_cast<int>(to.dtype())][static_cast<int>(from.dtype())];
+      parallel_ranges(to.numel(), 1 << 15,
+                      [&](int64_t b, int64_t e) { cast(d + b * out, s + b * in, e - b); });
     }
     return;
   }
@@ -51,12 +55,12 @@ Dims dense_strides(const Tensor& x) {
   size_t n = x.sizes().size();
   Dims order(n, 0), strides(n, 0);
   for (size_t i = 0; i < n; ++i) order[i] = static_cast<int64_t>(i);
-  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-    return x.stride(a) > x.stride(b);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return x.stride(a) > x.stride(b); });
   // Broadcast dimensions have no place of their own in memory: then row-major.
   for (size_t i = 0; i < n; ++i)
-    if (x.stride(static_cast<int64_t>(i)) == 0 && x.size(static_cast<int64_t>(i)) != 1) return contiguous_strides(x.sizes());
+    if (x.stride(static_cast<int64_t>(i)) == 0 && x.size(static_cast<int64_t>(i)) != 1)
+      return contiguous_strides(x.sizes());
   int64_t step = 1;
   for (size_t i = n; i-- > 0;) {
     strides[order[i]] = step;
@@ -89,7 +93,8 @@ void copy_(const Tensor& self, const Tensor& from) {
   Tensor source = from;
   // Overlapping memory, x[1:] = x[:-1] say: the source is read as it was before.
   if (from.storage_ref() == self.storage_ref() && !from.is(self)) source = clone(from.alias());
-  LAMPAS_CHECK(expandable(source.sizes(), self.sizes()), "copy_: The expanded size of the tensor ", self.sizes(), " must match the existing size ", from.sizes());
+  LAMPAS_CHECK(expandable(source.sizes(), self.sizes()), "copy_: The expanded size of the tensor ",
+               self.sizes(), " must match the existing size ", from.sizes());
   copy_raw(self, source);
   Ref<Node> node;
   if (recording(self, from) && is_differentiable(self.dtype())) {

@@ -13,8 +13,8 @@ void copy_raw(const Tensor& to, const Tensor& from);
 // Strides of a dense tensor that orders its dimensions in memory as `x` does.
 Dims dense_strides(const Tensor& x);
 
-Tensor clone(const Tensor& x);       // keeps a dense layout
-Tensor contiguous(const Tensor& x);  // x itself where it already is
+Tensor clone(const Tensor& x);                  // keeps a dense layout
+Tensor contiguous(const Tensor& x);             // x itself where it already is
 Tensor to_dtype(const Tensor& x, DType dtype);  // x itself where it already is
 // `contiguous` without history, for kernels that want plain memory.
 inline Tensor plain(const Tensor& x) { return x.is_contiguous() ? x : contiguous(x.alias()); }

@@ -31,7 +31,8 @@ int64_t checked_numel(IntSpan sizes) {
   for (int64_t s : sizes) {
     LAMPAS_CHECK(s >= 0, "Trying to create tensor with negative dimension ", s, ": ", sizes);
     if (__builtin_mul_overflow(n, s, &n) || n > (int64_t{1} << 58))
-      fail(ErrorKind::Runtime, "the number of elements of a tensor of size ", sizes, " does not fit in memory addresses");
+      fail(ErrorKind::Runtime, "the number of elements of a tensor of size ", sizes,
+           " does not fit in memory addresses");
   }
   return n;
 }
@@ -39,7 +40,9 @@ int64_t checked_numel(IntSpan sizes) {
 
 DType default_dtype() { return default_float; }
 void set_default_dtype(DType dtype) {
-  LAMPAS_CHECK_TYPE(is_floating(dtype), "only floating-point types are supported as the default type, not ", dtype_name(dtype));
+  LAMPAS_CHECK_TYPE(is_floating(dtype),
+                    "only floating-point types are supported as the default type, not ",
+                    dtype_name(dtype));
   default_float = dtype;
 }
 
@@ -72,7 +75,8 @@ Tensor zeros(IntSpan sizes, DType dtype, Device device) {
   Tensor t = empty(sizes, dtype, device);
   if (t.is_meta()) return t;
   auto* p = static_cast<char*>(t.data());
-  parallel_ranges(static_cast<int64_t>(t.storage().nbytes), 1 << 20, [&](int64_t b, int64_t e) { std::memset(p + b, 0, static_cast<size_t>(e - b)); });
+  parallel_ranges(static_cast<int64_t>(t.storage().nbytes), 1 << 20,
+                  [&](int64_t b, int64_t e) { std::memset(p + b, 0, static_cast<size_t>(e - b)); });
   return t;
 }
 Tensor ones(IntSpan sizes, DType dtype, Device device) { return full(sizes, 1, dtype, device); }
@@ -104,13 +108,15 @@ Tensor generate(int64_t n, DType dtype, const F& element) {
 }
 }  // namespace
 
-Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype) {
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
+              std::optional<DType> dtype) {
   bool integral = start.is_integral() && end.is_integral() && step.is_integral();
   DType d = dtype.value_or(integral ? DType::I64 : default_dtype());
   LAMPAS_CHECK(!step.equals(0), "step must be nonzero");
   double from = start.to_double(), to = end.to_double(), by = step.to_double();
   LAMPAS_CHECK(std::isfinite(from) && std::isfinite(to), "unsupported range: ", from, " -> ", to);
-  LAMPAS_CHECK((by > 0 && to >= from) || (by < 0 && to <= from), "upper bound and lower bound inconsistent with step sign");
+  LAMPAS_CHECK((by > 0 && to >= from) || (by < 0 && to <= from),
+               "upper bound and lower bound inconsistent with step sign");
   if (integral) {
     int64_t a = start.to_int(), s = step.to_int(), b = end.to_int();
     int64_t n = (b - a + s - (s > 0 ? 1 : -1)) / s;
@@ -150,7 +156,8 @@ Tensor eye(int64_t n, int64_t m, DType dtype) {
   LAMPAS_CHECK(n >= 0 && m >= 0, "n and m must be greater or equal to 0, got ", n, " and ", m);
   Tensor t = zeros(Dims{n, m}, dtype);
   const int item = itemsize(dtype);
-  for (int64_t i = 0; i < std::min(n, m); ++i) Scalar(1).store(dtype, static_cast<char*>(t.data()) + i * (m + 1) * item);
+  for (int64_t i = 0; i < std::min(n, m); ++i)
+    Scalar(1).store(dtype, static_cast<char*>(t.data()) + i * (m + 1) * item);
   return t;
 }
 

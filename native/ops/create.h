@@ -19,7 +19,8 @@ Tensor ones_like(const Tensor& x);
 // One element of `dtype` on the CPU.
 Tensor scalar_tensor(const Scalar& value, DType dtype);
 
-Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, std::optional<DType> dtype);
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
+              std::optional<DType> dtype);
 Tensor linspace(double start, double end, int64_t steps, DType dtype);
 Tensor logspace(double start, double end, int64_t steps, double base, DType dtype);
 Tensor eye(int64_t n, int64_t m, DType dtype);

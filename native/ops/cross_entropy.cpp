@@ -24,23 +24,34 @@ Classes check_classes(const Tensor& x, const Tensor& target, const Tensor& weigh
   Classes c;
   c.classes = x.size(x.dim() == 1 ? 0 : 1);
   if (x.dim() == 1) {
-    LAMPAS_CHECK_VALUE(target.dim() == 0 || (target.dim() == 1 && target.size(0) == 1), "Expected input batch_size (1) to match target batch_size (", target.dim() ? target.size(0) : 1, ").");
+    LAMPAS_CHECK_VALUE(target.dim() == 0 || (target.dim() == 1 && target.size(0) == 1),
+                       "Expected input batch_size (1) to match target batch_size (",
+                       target.dim() ? target.size(0) : 1, ").");
   } else {
-    LAMPAS_CHECK_VALUE(target.dim() >= 1 && x.size(0) == target.size(0), "Expected input batch_size (", x.size(0), ") to match target batch_size (", target.dim() ? target.size(0) : 0, ").");
+    LAMPAS_CHECK_VALUE(target.dim() >= 1 && x.size(0) == target.size(0),
+                       "Expected input batch_size (", x.size(0), ") to match target batch_size (",
+                       target.dim() ? target.size(0) : 0, ").");
     c.n = x.size(0);
     Dims want = x.sizes();
     want.erase(1);
-    LAMPAS_CHECK(target.sizes() == want, op, ": expected target of shape ", want, " for input of shape ", x.sizes(), ", got ", target.sizes());
+    LAMPAS_CHECK(target.sizes() == want, op, ": expected target of shape ", want,
+                 " for input of shape ", x.sizes(), ", got ", target.sizes());
     for (int64_t d = 2; d < x.dim(); ++d) c.inner *= x.size(d);
   }
-  LAMPAS_CHECK(!weight.defined() || (weight.dim() == 1 && weight.size(0) == c.classes), "weight tensor should be defined either for all ", c.classes, " classes or no classes but got weight tensor of shape: ", weight);
+  LAMPAS_CHECK(!weight.defined() || (weight.dim() == 1 && weight.size(0) == c.classes),
+               "weight tensor should be defined either for all ", c.classes,
+               " classes or no classes but got weight tensor of shape: ", weight);
   return c;
 }
 
-const char* kLabelHint = ". Remedy: class indices must be integers (target.long()); probabilities must have the input's shape";
+const char* kLabelHint =
+    ". Remedy: class indices must be integers (target.long()); probabilities must have the input's "
+    "shape";
 
 template <class T>
-T load(const Tensor& t, int64_t i) { return t.data<T>()[i]; }
+T load(const Tensor& t, int64_t i) {
+  return t.data<T>()[i];
+}
 
 struct Picked {
   Tensor loss;    // per target, weighted; zero where ignored
@@ -50,7 +61,8 @@ struct Picked {
 
 // -x[target] * weight[target] from log-probabilities.
 template <class T>
-Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const Classes& c, int64_t ignore) {
+Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const Classes& c,
+            int64_t ignore) {
   Picked p{empty(Dims{c.n * c.inner}, x.dtype()), empty(Dims{c.n * c.inner}, x.dtype()), 0};
   const T *v = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
   const auto* t = target.data<int64_t>();
@@ -61,7 +73,11 @@ Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const C
         p.loss.data<T>()[at] = p.weight.data<T>()[at] = 0;
         continue;
       }
-      LAMPAS_CHECK_INDEX(label >= 0 && label < c.classes, "Target ", label, " is out of bounds: there are ", c.classes, " classes (0 to ", c.classes - 1, "). Remedy: check the labels, or give the last layer as many outputs as there are classes");
+      LAMPAS_CHECK_INDEX(label >= 0 && label < c.classes, "Target ", label,
+                         " is out of bounds: there are ", c.classes, " classes (0 to ",
+                         c.classes - 1,
+                         "). Remedy: check the labels, or give the last layer as many outputs as "
+                         "there are classes");
       T wt = w ? w[label] : T(1);
       p.weight.data<T>()[at] = wt;
       p.loss.data<T>()[at] = -v[(i * c.classes + label) * c.inner + k] * wt;
@@ -70,12 +86,15 @@ Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const C
   return p;
 }
 
-Picked pick_any(const Tensor& x, const Tensor& target, const Tensor& weight, const Classes& c, int64_t ignore) {
-  return x.dtype() == DType::F64 ? pick<double>(x, target, weight, c, ignore) : pick<float>(x, target, weight, c, ignore);
+Picked pick_any(const Tensor& x, const Tensor& target, const Tensor& weight, const Classes& c,
+                int64_t ignore) {
+  return x.dtype() == DType::F64 ? pick<double>(x, target, weight, c, ignore)
+                                 : pick<float>(x, target, weight, c, ignore);
 }
 
 // The gradient of the picked log-probabilities: -weight * g at each target, zeros elsewhere.
-Tensor unpick(const Tensor& g, const Tensor& target, const Tensor& weights, const Dims& sizes, const Classes& c, int64_t ignore) {
+Tensor unpick(const Tensor& g, const Tensor& target, const Tensor& weights, const Dims& sizes,
+              const Classes& c, int64_t ignore) {
   Tensor out = zeros(sizes, g.dtype());
   GradGuard off(false);
   Tensor flat = plain(expand(g.alias(), target.sizes()));
@@ -84,7 +103,9 @@ Tensor unpick(const Tensor& g, const Tensor& target, const Tensor& weights, cons
     for (int64_t i = 0; i < c.n; ++i)
       for (int64_t k = 0; k < c.inner; ++k) {
         int64_t at = i * c.inner + k;
-        if (t[at] != ignore) out.data<T>()[(i * c.classes + t[at]) * c.inner + k] = -flat.data<T>()[at] * weights.data<T>()[at];
+        if (t[at] != ignore)
+          out.data<T>()[(i * c.classes + t[at]) * c.inner + k] =
+              -flat.data<T>()[at] * weights.data<T>()[at];
       }
   };
   g.dtype() == DType::F64 ? run(Type<double>()) : run(Type<float>());
@@ -98,16 +119,23 @@ Tensor reduce_loss(const Tensor& loss, Reduction reduction, double total, const 
 }
 }  // namespace
 
-Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, Reduction reduction, int64_t ignore) {
+Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, Reduction reduction,
+                int64_t ignore) {
   Classes c = check_classes(x0, target0, weight0, "nll_loss");
-  LAMPAS_CHECK(is_integral(target0.dtype()) && target0.dtype() != DType::Bool, "expected scalar type Long but found ", dtype_name(target0.dtype()), " (nll_loss target)", kLabelHint);
+  LAMPAS_CHECK(is_integral(target0.dtype()) && target0.dtype() != DType::Bool,
+               "expected scalar type Long but found ", dtype_name(target0.dtype()),
+               " (nll_loss target)", kLabelHint);
   if (is_half(x0.dtype())) {
     Tensor w = weight0.defined() ? to_dtype(weight0, DType::F32) : weight0;
     return to_dtype(nll_loss(to_dtype(x0, DType::F32), target0, w, reduction, ignore), x0.dtype());
   }
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x0.dtype()), "\"nll_loss_out_frame\" not implemented for '", dtype_name(x0.dtype()), "'");
-  LAMPAS_CHECK(!weight0.defined() || weight0.dtype() == x0.dtype(), "expected scalar type ", dtype_name(x0.dtype()), " but found ", dtype_name(weight0.dtype()), " (nll_loss weight)");
-  Tensor target = plain(to_dtype(target0.alias(), DType::I64)), weight = weight0.defined() ? plain(weight0) : weight0;
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x0.dtype()),
+                    "\"nll_loss_out_frame\" not implemented for '", dtype_name(x0.dtype()), "'");
+  LAMPAS_CHECK(!weight0.defined() || weight0.dtype() == x0.dtype(), "expected scalar type ",
+               dtype_name(x0.dtype()), " but found ", dtype_name(weight0.dtype()),
+               " (nll_loss weight)");
+  Tensor target = plain(to_dtype(target0.alias(), DType::I64)),
+         weight = weight0.defined() ? plain(weight0) : weight0;
   Picked p = pick_any(plain(x0), target, weight, c, ignore);
   Tensor y;
   {
@@ -115,77 +143,85 @@ Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, 
     y = reduce_loss(p.loss, reduction, p.total, target0.sizes());
   }
   if (recording(x0))
-    record(y, "NllLossBackward0", {&x0}, [=, sizes = x0.sizes(), weights = p.weight, total = p.total](const Tensor& g) {
-      Tensor scaled = reduction == Reduction::Mean ? div(g, total) : g;
-      Tensor dx = unpick(scaled, target, weights, sizes, c, ignore);
-      if (recording(scaled)) {
-        // Linear in g: its own gradient picks again.
-        record(dx, "NllLossBackwardBackward0", {&scaled}, [=](const Tensor& gg) {
-          Dims at = sizes;
-          Tensor picked = pick_any(plain(gg), target, weight, c, ignore).loss;
-          return reshape(picked, target.sizes());
-        });
-      }
-      return dx;
-    });
+    record(y, "NllLossBackward0", {&x0},
+           [=, sizes = x0.sizes(), weights = p.weight, total = p.total](const Tensor& g) {
+             Tensor scaled = reduction == Reduction::Mean ? div(g, total) : g;
+             Tensor dx = unpick(scaled, target, weights, sizes, c, ignore);
+             if (recording(scaled)) {
+               // Linear in g: its own gradient picks again.
+               record(dx, "NllLossBackwardBackward0", {&scaled}, [=](const Tensor& gg) {
+                 Dims at = sizes;
+                 Tensor picked = pick_any(plain(gg), target, weight, c, ignore).loss;
+                 return reshape(picked, target.sizes());
+               });
+             }
+             return dx;
+           });
   return y;
 }
 
 namespace {
 // Logits to losses in one pass, class dimension last; keeps softmax for backward.
 template <class T>
-void fused_forward(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore, double smoothing, const Tensor& prob, Picked& p) {
+void fused_forward(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore,
+                   double smoothing, const Tensor& prob, Picked& p) {
   int64_t rows = x.size(0), n = x.size(1);
   const T *v = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
   const auto* t = target.data<int64_t>();
   T* q = prob.data<T>();
   double weight_sum = static_cast<double>(n);
-  parallel_ranges(rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)), [&](int64_t b, int64_t e) {
-    for (int64_t i = b; i < e; ++i) {
-      const T* row = v + i * n;
-      T* out = q + i * n;
-      T top = row[0];
-      for (int64_t j = 1; j < n; ++j) top = row[j] > top || row[j] != row[j] ? row[j] : top;
-      double total = 0;
-      for (int64_t j = 0; j < n; ++j) {
-        out[j] = std::exp(row[j] - top);
-        total += static_cast<double>(out[j]);
-      }
-      double log_total = std::log(total) + static_cast<double>(top);
-      T scale = static_cast<T>(1 / total);
-      for (int64_t j = 0; j < n; ++j) out[j] *= scale;
-      T wt = 0, loss = 0;
-      if (t[i] != ignore) {
-        wt = w ? w[t[i]] : T(1);
-        double l = (log_total - static_cast<double>(row[t[i]])) * static_cast<double>(wt);
-        if (smoothing > 0) {
-          double even = 0;
-          for (int64_t j = 0; j < n; ++j) even += (log_total - static_cast<double>(row[j])) * (w ? static_cast<double>(w[j]) : 1.0);
-          l = (1 - smoothing) * l + smoothing / weight_sum * even;
+  parallel_ranges(
+      rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)), [&](int64_t b, int64_t e) {
+        for (int64_t i = b; i < e; ++i) {
+          const T* row = v + i * n;
+          T* out = q + i * n;
+          T top = row[0];
+          for (int64_t j = 1; j < n; ++j) top = row[j] > top || row[j] != row[j] ? row[j] : top;
+          double total = 0;
+          for (int64_t j = 0; j < n; ++j) {
+            out[j] = std::exp(row[j] - top);
+            total += static_cast<double>(out[j]);
+          }
+          double log_total = std::log(total) + static_cast<double>(top);
+          T scale = static_cast<T>(1 / total);
+          for (int64_t j = 0; j < n; ++j) out[j] *= scale;
+          T wt = 0, loss = 0;
+          if (t[i] != ignore) {
+            wt = w ? w[t[i]] : T(1);
+            double l = (log_total - static_cast<double>(row[t[i]])) * static_cast<double>(wt);
+            if (smoothing > 0) {
+              double even = 0;
+              for (int64_t j = 0; j < n; ++j)
+                even += (log_total - static_cast<double>(row[j])) *
+                        (w ? static_cast<double>(w[j]) : 1.0);
+              l = (1 - smoothing) * l + smoothing / weight_sum * even;
+            }
+            loss = static_cast<T>(l);
+          }
+          p.weight.data<T>()[i] = wt;
+          p.loss.data<T>()[i] = loss;
         }
-        loss = static_cast<T>(l);
-      }
-      p.weight.data<T>()[i] = wt;
-      p.loss.data<T>()[i] = loss;
-    }
-  });
+      });
   for (int64_t i = 0; i < rows; ++i) p.total += static_cast<double>(p.weight.data<T>()[i]);
 }
 
 template <class T>
-void fused_backward(const Tensor& dx, const Tensor& prob, const Tensor& target, const Tensor& g, bool per_row, double scale, int64_t ignore) {
+void fused_backward(const Tensor& dx, const Tensor& prob, const Tensor& target, const Tensor& g,
+                    bool per_row, double scale, int64_t ignore) {
   int64_t rows = prob.size(0), n = prob.size(1);
   const T* q = prob.data<T>();
   const auto* t = target.data<int64_t>();
   const T* gr = g.data<T>();
-  parallel_ranges(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1)), [&](int64_t b, int64_t e) {
-    for (int64_t i = b; i < e; ++i) {
-      T s = t[i] == ignore ? T(0) : static_cast<T>(static_cast<double>(gr[per_row ? i : 0]) * scale);
-      T* out = dx.data<T>() + i * n;
-      for (int64_t j = 0; j < n; ++j) out[j] = q[i * n + j] * s;
-      if (t[i] != ignore) out[t[i]] -= s;
-    }
-  });
+  parallel_ranges(
+      rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1)), [&](int64_t b, int64_t e) {
+        for (int64_t i = b; i < e; ++i) {
+          T s = t[i] == ignore ? T(0)
+                               : static_cast<T>(static_cast<double>(gr[per_row ? i : 0]) * scale);
+          T* out = dx.data<T>() + i * n;
+          for (int64_t j = 0; j < n; ++j) out[j] = q[i * n + j] * s;
+          if (t[i] != ignore) out[t[i]] -= s;
+        }
+      });
 }
 
 bool out_of_range(const Tensor& target, int64_t n, int64_t ignore) {
@@ -201,41 +237,51 @@ Tensor fused(const Tensor& x, const Tensor& target, Reduction reduction, int64_t
   Tensor xc = plain(x), prob = empty(x.sizes(), x.dtype());
   int64_t rows = x.size(0);
   Picked p{empty(Dims{rows}, x.dtype()), empty(Dims{rows}, x.dtype()), 0};
-  if (out_of_range(target, x.size(1), ignore)) pick_any(xc, target, Tensor(), Classes{rows, x.size(1), 1}, ignore);  // raises
-  x.dtype() == DType::F64 ? fused_forward<double>(xc, target, Tensor(), ignore, 0, prob, p) : fused_forward<float>(xc, target, Tensor(), ignore, 0, prob, p);
+  if (out_of_range(target, x.size(1), ignore))
+    pick_any(xc, target, Tensor(), Classes{rows, x.size(1), 1}, ignore);  // raises
+  x.dtype() == DType::F64 ? fused_forward<double>(xc, target, Tensor(), ignore, 0, prob, p)
+                          : fused_forward<float>(xc, target, Tensor(), ignore, 0, prob, p);
   Tensor y;
   {
     GradGuard off(false);
     y = reduce_loss(p.loss, reduction, p.total, target.sizes());
   }
   if (recording(x))
-    record(y, "CrossEntropyBackward0", {&x}, [x = save(x), prob, target, reduction, ignore, total = p.total](const Tensor& g) {
-      double scale = reduction == Reduction::Mean ? 1 / total : 1;
-      if (grad_enabled()) {  // create_graph: in public operators
-        Tensor v = x(), hot = zeros(v.sizes(), v.dtype());
-        Tensor keep = ne(target, ignore), at = where(keep, target, 0);
-        hot = scatter(hot, 1, unsqueeze(at, 1), 1.0);
-        Tensor gr = reduction == Reduction::None ? unsqueeze(g, 1) : g;
-        return (softmax(v, 1) - hot) * to_dtype(unsqueeze(keep, 1), v.dtype()) * gr * scale;
-      }
-      Tensor dx = empty(prob.sizes(), prob.dtype()), gc = plain(g);
-      bool per_row = reduction == Reduction::None;
-      prob.dtype() == DType::F64 ? fused_backward<double>(dx, prob, target, gc, per_row, scale, ignore) : fused_backward<float>(dx, prob, target, gc, per_row, scale, ignore);
-      return dx;
-    });
+    record(y, "CrossEntropyBackward0", {&x},
+           [x = save(x), prob, target, reduction, ignore, total = p.total](const Tensor& g) {
+             double scale = reduction == Reduction::Mean ? 1 / total : 1;
+             if (grad_enabled()) {  // create_graph: in public operators
+               Tensor v = x(), hot = zeros(v.sizes(), v.dtype());
+               Tensor keep = ne(target, ignore), at = where(keep, target, 0);
+               hot = scatter(hot, 1, unsqueeze(at, 1), 1.0);
+               Tensor gr = reduction == Reduction::None ? unsqueeze(g, 1) : g;
+               return (softmax(v, 1) - hot) * to_dtype(unsqueeze(keep, 1), v.dtype()) * gr * scale;
+             }
+             Tensor dx = empty(prob.sizes(), prob.dtype()), gc = plain(g);
+             bool per_row = reduction == Reduction::None;
+             prob.dtype() == DType::F64
+                 ? fused_backward<double>(dx, prob, target, gc, per_row, scale, ignore)
+                 : fused_backward<float>(dx, prob, target, gc, per_row, scale, ignore);
+             return dx;
+           });
   return y;
 }
 }  // namespace
 
-Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction, int64_t ignore, double smoothing) {
-  LAMPAS_CHECK(smoothing >= 0 && smoothing <= 1, "label_smoothing must be between 0.0 and 1.0. Got: ", smoothing);
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
+                     Reduction reduction, int64_t ignore, double smoothing) {
+  LAMPAS_CHECK(smoothing >= 0 && smoothing <= 1,
+               "label_smoothing must be between 0.0 and 1.0. Got: ", smoothing);
   LAMPAS_CHECK(x.dim() > 0, "cross_entropy: input must have a class dimension, got a 0-d tensor");
   int64_t dim = x.dim() == 1 ? 0 : 1;
   if (x.sizes() == target.sizes()) {  // class probabilities
-    LAMPAS_CHECK(is_floating(target.dtype()), "Expected floating point type for target with class probabilities, got ", dtype_name(target.dtype()), kLabelHint);
+    LAMPAS_CHECK(is_floating(target.dtype()),
+                 "Expected floating point type for target with class probabilities, got ",
+                 dtype_name(target.dtype()), kLabelHint);
     LAMPAS_CHECK(ignore < 0, "ignore_index is not supported for floating point target");
     int64_t classes = x.size(dim);
-    Tensor t = smoothing > 0 ? target * (1 - smoothing) + smoothing / static_cast<double>(classes) : target;
+    Tensor t = smoothing > 0 ? target * (1 - smoothing) + smoothing / static_cast<double>(classes)
+                             : target;
     Tensor l = log_softmax(x, dim);
     if (weight.defined()) {
       Dims s(x.sizes().size(), 1);
@@ -244,12 +290,19 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
     }
     Tensor each = neg(sum(l * t, Dims{dim}));
     if (reduction == Reduction::None) return each;
-    return reduction == Reduction::Sum ? sum(each) : div(sum(each), static_cast<double>(x.numel() / std::max<int64_t>(classes, 1)));
+    return reduction == Reduction::Sum
+               ? sum(each)
+               : div(sum(each), static_cast<double>(x.numel() / std::max<int64_t>(classes, 1)));
   }
-  if (is_floating(target.dtype())) fail(ErrorKind::Runtime, "expected scalar type Long but found ", dtype_name(target.dtype()), " (cross_entropy target of shape ", target.sizes(), " for input of shape ", x.sizes(), ")", kLabelHint);
+  if (is_floating(target.dtype()))
+    fail(ErrorKind::Runtime, "expected scalar type Long but found ", dtype_name(target.dtype()),
+         " (cross_entropy target of shape ", target.sizes(), " for input of shape ", x.sizes(), ")",
+         kLabelHint);
   Classes c = check_classes(x, target, weight, "cross_entropy");
-  LAMPAS_CHECK(is_integral(target.dtype()) && target.dtype() != DType::Bool, "expected scalar type Long but found ", dtype_name(target.dtype()), kLabelHint);
-  bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 && (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.size(0) > 0;
+  LAMPAS_CHECK(is_integral(target.dtype()) && target.dtype() != DType::Bool,
+               "expected scalar type Long but found ", dtype_name(target.dtype()), kLabelHint);
+  bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 &&
+                (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.size(0) > 0;
   if (simple) return fused(x, plain(to_dtype(target.alias(), DType::I64)), reduction, ignore);
   Tensor l = log_softmax(x, dim);
   Tensor hit = nll_loss(l, target, weight, reduction, ignore);
@@ -266,7 +319,13 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   if (reduction == Reduction::Sum) {
     even = sum(even);
   } else if (reduction == Reduction::Mean) {
-    Tensor count = weight.defined() ? sum(where(keep, reshape(index_select(weight, 0, reshape(where(keep, target, 0), Dims{-1})), target.sizes()), 0)) : to_dtype(sum(keep), x.dtype());
+    Tensor count =
+        weight.defined()
+            ? sum(where(keep,
+                        reshape(index_select(weight, 0, reshape(where(keep, target, 0), Dims{-1})),
+                                target.sizes()),
+                        0))
+            : to_dtype(sum(keep), x.dtype());
     even = sum(even) / count;
   }
   return hit * (1 - smoothing) + even * (smoothing / static_cast<double>(c.classes));

@@ -13,7 +13,8 @@
 
 namespace lampas::ops {
 
-// ---- nonzero --------------------------------------------------------------------------------------
+// ---- nonzero
+// --------------------------------------------------------------------------------------
 std::vector<Tensor> nonzero_tuple(const Tensor& x) {
   Tensor flat = plain(x);
   std::vector<int64_t> at;
@@ -47,13 +48,14 @@ Tensor nonzero(const Tensor& x) {
   return stack(columns, 1);
 }
 
-// ---- x[indices] -------------------------------------------------------------------------------------
+// ---- x[indices]
+// -------------------------------------------------------------------------------------
 namespace {
 struct IndexPlan {
-  std::vector<int64_t> offsets;  // in elements, of each chosen block's start
-  Dims shape;                    // of the broadcast indices
-  Dims rest_sizes, rest_strides; // of a block
-  Dims order;                    // where the result's dimensions come from: [shape..., rest...]
+  std::vector<int64_t> offsets;   // in elements, of each chosen block's start
+  Dims shape;                     // of the broadcast indices
+  Dims rest_sizes, rest_strides;  // of a block
+  Dims order;                     // where the result's dimensions come from: [shape..., rest...]
   bool adjacent_first = true;
 };
 
@@ -66,23 +68,29 @@ Tensor as_positions(const Tensor& t) {
 }
 
 IndexPlan plan_index(const Tensor& x, const std::vector<Tensor>& given) {
-  LAMPAS_CHECK_INDEX(static_cast<int64_t>(given.size()) <= x.dim(), "too many indices for tensor of dimension ", x.dim(), " (got ", given.size(), ")");
+  LAMPAS_CHECK_INDEX(static_cast<int64_t>(given.size()) <= x.dim(),
+                     "too many indices for tensor of dimension ", x.dim(), " (got ", given.size(),
+                     ")");
   IndexPlan p;
   std::vector<Tensor> indices(x.sizes().size());
   std::vector<int64_t> dims;
   for (size_t d = 0; d < given.size(); ++d) {
     if (!given[d].defined()) continue;
-    LAMPAS_CHECK_INDEX(is_integral(given[d].dtype()), "tensors used as indices must be long, int, byte or bool tensors");
+    LAMPAS_CHECK_INDEX(is_integral(given[d].dtype()),
+                       "tensors used as indices must be long, int, byte or bool tensors");
     indices[d] = as_positions(given[d]);
     dims.push_back(static_cast<int64_t>(d));
-    if (!expandable(indices[d].sizes(), p.shape) || indices[d].dim() > static_cast<int64_t>(p.shape.size())) {
+    if (!expandable(indices[d].sizes(), p.shape) ||
+        indices[d].dim() > static_cast<int64_t>(p.shape.size())) {
       try {
         p.shape = broadcast_shapes(p.shape, indices[d].sizes(), "index");
       } catch (const Error&) {
         std::ostringstream all;
         for (const Tensor& t : given)
           if (t.defined()) all << (all.tellp() ? ", " : "") << t.sizes();
-        fail(ErrorKind::Index, "shape mismatch: indexing tensors could not be broadcast together with shapes ", all.str());
+        fail(ErrorKind::Index,
+             "shape mismatch: indexing tensors could not be broadcast together with shapes ",
+             all.str());
       }
     }
   }
@@ -96,7 +104,8 @@ IndexPlan plan_index(const Tensor& x, const std::vector<Tensor>& given) {
     int64_t size = x.size(d), stride = x.stride(d);
     for (int64_t i = 0; i < n; ++i) {
       int64_t v = q[i];
-      LAMPAS_CHECK_INDEX(v >= -size && v < size, "index ", v, " is out of bounds for dimension ", d, " with size ", size);
+      LAMPAS_CHECK_INDEX(v >= -size && v < size, "index ", v, " is out of bounds for dimension ", d,
+                         " with size ", size);
       p.offsets[static_cast<size_t>(i)] += (v < 0 ? v + size : v) * stride;
     }
   }
@@ -127,7 +136,8 @@ template <class T, class F>
 void for_blocks(const IndexPlan& p, T* x, T* y, bool parallel, const F& body) {
   int64_t block = product(p.rest_sizes), run = 1;
   auto d = static_cast<int64_t>(p.rest_sizes.size());
-  while (d > 0 && (p.rest_strides[d - 1] == run || p.rest_sizes[d - 1] == 1)) run *= p.rest_sizes[--d];
+  while (d > 0 && (p.rest_strides[d - 1] == run || p.rest_sizes[d - 1] == 1))
+    run *= p.rest_sizes[--d];
   int64_t inner_stride = 1;
   if (run == 1 && d > 0) {  // no run at all: step along the last dimension
     run = p.rest_sizes[--d];
@@ -153,12 +163,13 @@ void for_blocks(const IndexPlan& p, T* x, T* y, bool parallel, const F& body) {
 Tensor index_raw(const Tensor& x, const IndexPlan& p) {
   Tensor y = empty(concat(p.shape, p.rest_sizes), x.dtype());
   for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
-    for_blocks(p, x.data<T>(), y.data<T>(), true, [](const T* from, T* to, int64_t n, int64_t step) {
-      if (step == 1)
-        std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-      else
-        for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
-    });
+    for_blocks(p, x.data<T>(), y.data<T>(), true,
+               [](const T* from, T* to, int64_t n, int64_t step) {
+                 if (step == 1)
+                   std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+                 else
+                   for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
+               });
   });
   return p.adjacent_first ? y : contiguous(permute(y, p.order));
 }
@@ -170,21 +181,24 @@ void put_raw(const Tensor& self, const IndexPlan& p, const Tensor& value, bool a
     shown[i] = shape[p.order[i]];
     back[p.order[i]] = static_cast<int64_t>(i);
   }
-  LAMPAS_CHECK(expandable(value.sizes(), shown), "shape mismatch: value tensor of shape ", value.sizes(), " cannot be broadcast to indexing result of shape ", shown);
+  LAMPAS_CHECK(expandable(value.sizes(), shown), "shape mismatch: value tensor of shape ",
+               value.sizes(), " cannot be broadcast to indexing result of shape ", shown);
   Tensor v = contiguous(permute(expand(value.alias(), shown), back));
   if (!accumulate) {
     // Where an index comes twice the last value stays: in order, on one thread.
     for_itemsize(itemsize(self.dtype()), [&]<class T>(Type<T>) {
-      for_blocks(p, self.data<T>(), v.data<T>(), false, [](T* to, const T* from, int64_t n, int64_t step) {
-        for (int64_t i = 0; i < n; ++i) to[i * step] = from[i];
-      });
+      for_blocks(p, self.data<T>(), v.data<T>(), false,
+                 [](T* to, const T* from, int64_t n, int64_t step) {
+                   for (int64_t i = 0; i < n; ++i) to[i * step] = from[i];
+                 });
     });
     return;
   }
   for_dtype(self.dtype(), [&]<class T>(Type<T>) {
-    for_blocks(p, self.data<T>(), v.data<T>(), false, [](T* to, const T* from, int64_t n, int64_t step) {
-      for (int64_t i = 0; i < n; ++i) add_to(to[i * step], from[i]);
-    });
+    for_blocks(p, self.data<T>(), v.data<T>(), false,
+               [](T* to, const T* from, int64_t n, int64_t step) {
+                 for (int64_t i = 0; i < n; ++i) add_to(to[i * step], from[i]);
+               });
   });
 }
 
@@ -192,19 +206,27 @@ void put_raw(const Tensor& self, const IndexPlan& p, const Tensor& value, bool a
 Tensor index_backward(const Tensor& g, const Dims& sizes, const std::vector<Tensor>& indices) {
   Tensor out = zeros(sizes, g.dtype(), g.device());
   put_raw(out, plan_index(out, indices), g, true);
-  if (recording(g)) record(out, "IndexBackwardBackward0", {&g}, [indices](const Tensor& gg) { return index(gg, indices); });
+  if (recording(g))
+    record(out, "IndexBackwardBackward0", {&g},
+           [indices](const Tensor& gg) { return index(gg, indices); });
   return out;
 }
 }  // namespace
 
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
   Tensor y = index_raw(x, plan_index(x, indices));
-  if (recording(x)) record(y, "IndexBackward0", {&x}, [s = x.sizes(), indices](const Tensor& g) { return index_backward(g, s, indices); });
+  if (recording(x))
+    record(y, "IndexBackward0", {&x},
+           [s = x.sizes(), indices](const Tensor& g) { return index_backward(g, s, indices); });
   return y;
 }
 
-void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Tensor& value, bool accumulate) {
-  LAMPAS_CHECK(self.dtype() == value.dtype(), "Index put requires the source and destination dtypes match, got ", dtype_name(self.dtype()), " for the destination and ", dtype_name(value.dtype()), " for the source.");
+void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Tensor& value,
+                bool accumulate) {
+  LAMPAS_CHECK(self.dtype() == value.dtype(),
+               "Index put requires the source and destination dtypes match, got ",
+               dtype_name(self.dtype()), " for the destination and ", dtype_name(value.dtype()),
+               " for the source.");
   put_raw(self, plan_index(self, indices), value, accumulate);
   Ref<Node> node;
   if (recording(self, value)) {
@@ -226,7 +248,8 @@ void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Te
   after_inplace(self, node);
 }
 
-// ---- along one dimension ------------------------------------------------------------------------------
+// ---- along one dimension
+// ------------------------------------------------------------------------------
 namespace {
 // A dimension seen as [outer, n, inner].
 struct Line {
@@ -240,14 +263,17 @@ Line line(IntSpan sizes, int64_t dim) {
 }
 
 Tensor index_vector(const Tensor& index, const char* op) {
-  LAMPAS_CHECK_INDEX(index.dim() <= 1, op, "(): Index is supposed to be a vector, got shape ", index.sizes());
-  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32, op, "(): Expected dtype int32 or int64 for index, got ", dtype_name(index.dtype()));
+  LAMPAS_CHECK_INDEX(index.dim() <= 1, op, "(): Index is supposed to be a vector, got shape ",
+                     index.sizes());
+  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32, op,
+               "(): Expected dtype int32 or int64 for index, got ", dtype_name(index.dtype()));
   return plain(to_dtype(index.alias(), DType::I64));
 }
 void check_range(const Tensor& index, int64_t n, const char* op) {
   const auto* p = index.data<int64_t>();
   for (int64_t i = 0; i < index.numel(); ++i)
-    LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, op, "(): index ", p[i], " is out of bounds for dimension with size ", n);
+    LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, op, "(): index ", p[i],
+                       " is out of bounds for dimension with size ", n);
 }
 
 // to[o, i, :] from from[o, index[i], :].
@@ -256,9 +282,12 @@ void select_raw(const Tensor& to, const Tensor& from, const Tensor& index, int64
   int64_t count = index.numel(), bytes = l.inner * itemsize(from.dtype());
   const auto* at = index.data<int64_t>();
   auto *d = static_cast<char*>(to.data()), *s = static_cast<char*>(from.data());
-  parallel_ranges(l.outer * count, std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(bytes, 1)), [&](int64_t b, int64_t e) {
-    for (int64_t k = b; k < e; ++k) std::memcpy(d + k * bytes, s + (k / count * l.n + at[k % count]) * bytes, static_cast<size_t>(bytes));
-  });
+  parallel_ranges(l.outer * count, std::max<int64_t>(1, (1 << 16) / std::max<int64_t>(bytes, 1)),
+                  [&](int64_t b, int64_t e) {
+                    for (int64_t k = b; k < e; ++k)
+                      std::memcpy(d + k * bytes, s + (k / count * l.n + at[k % count]) * bytes,
+                                  static_cast<size_t>(bytes));
+                  });
 }
 
 // to[o, index[i], :] += from[o, i, :], in order. Columns may go to different threads.
@@ -284,7 +313,9 @@ void add_raw(const Tensor& to, const Tensor& from, const Tensor& index, int64_t 
 Tensor index_select_backward(const Tensor& g, const Dims& sizes, int64_t dim, const Tensor& index) {
   Tensor out = zeros(sizes, g.dtype(), g.device());
   add_raw(out, plain(g), index, dim);
-  if (recording(g)) record(out, "IndexSelectBackwardBackward0", {&g}, [dim, index](const Tensor& gg) { return index_select(gg, dim, index); });
+  if (recording(g))
+    record(out, "IndexSelectBackwardBackward0", {&g},
+           [dim, index](const Tensor& gg) { return index_select(gg, dim, index); });
   return out;
 }
 }  // namespace
@@ -297,23 +328,36 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   if (x.dim()) sizes[dim] = at.numel();
   Tensor y = empty(sizes, x.dtype());
   if (y.numel()) select_raw(y, plain(x), at, dim);
-  if (recording(x)) record(y, "IndexSelectBackward0", {&x}, [s = x.sizes(), dim, at](const Tensor& g) { return index_select_backward(g, s, dim, at); });
+  if (recording(x))
+    record(y, "IndexSelectBackward0", {&x}, [s = x.sizes(), dim, at](const Tensor& g) {
+      return index_select_backward(g, s, dim, at);
+    });
   return y;
 }
 
 namespace {
-void check_source(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& source, const char* op) {
-  LAMPAS_CHECK(x.dtype() == source.dtype(), op, "(): self (", dtype_name(x.dtype()), ") and source (", dtype_name(source.dtype()), ") must have the same scalar type");
-  LAMPAS_CHECK_INDEX(source.dim() == 0 ? at.numel() == 1 : at.numel() == source.size(std::min<int64_t>(dim, source.dim() - 1)), op, "(): Number of indices (", at.numel(), ") should be equal to source.size(dim) for dim ", dim, " of ", source.sizes());
+void check_source(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& source,
+                  const char* op) {
+  LAMPAS_CHECK(x.dtype() == source.dtype(), op, "(): self (", dtype_name(x.dtype()),
+               ") and source (", dtype_name(source.dtype()), ") must have the same scalar type");
+  LAMPAS_CHECK_INDEX(source.dim() == 0
+                         ? at.numel() == 1
+                         : at.numel() == source.size(std::min<int64_t>(dim, source.dim() - 1)),
+                     op, "(): Number of indices (", at.numel(),
+                     ") should be equal to source.size(dim) for dim ", dim, " of ", source.sizes());
   Dims a = x.sizes(), b = source.sizes();
   if (!a.empty()) a.erase(static_cast<size_t>(dim));
   if (!b.empty() && static_cast<size_t>(dim) < b.size()) b.erase(static_cast<size_t>(dim));
-  LAMPAS_CHECK(a == b, op, "(): Source/destination tensor must have same slice shapes. Destination slice shape: ", a, " at dimension ", dim, " and source slice shape: ", b);
+  LAMPAS_CHECK(
+      a == b, op,
+      "(): Source/destination tensor must have same slice shapes. Destination slice shape: ", a,
+      " at dimension ", dim, " and source slice shape: ", b);
   check_range(at, x.dim() ? x.size(dim) : 1, op);
 }
 }  // namespace
 
-Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha) {
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha) {
   dim = wrap_dim(dim, x.dim());
   Tensor at = index_vector(index, "index_add");
   check_source(x, dim, at, source, "index_add");
@@ -322,12 +366,13 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
   if (!alpha.equals(1)) scaled = plain(engine_math.scale(source.alias(), alpha));
   add_raw(y, scaled, at, dim);
   if (recording(x, source))
-    record(y, "IndexAddBackward0", {&x, &source}, [dim, at, alpha, s = source.sizes()](const Tensor& g, Sink& out) {
-      out.set(0, g);
-      if (!out.needs(1)) return;
-      Tensor gs = reshape(index_select(g, dim, at), s);
-      out.set(1, alpha.equals(1) ? gs : engine_math.scale(gs, alpha));
-    });
+    record(y, "IndexAddBackward0", {&x, &source},
+           [dim, at, alpha, s = source.sizes()](const Tensor& g, Sink& out) {
+             out.set(0, g);
+             if (!out.needs(1)) return;
+             Tensor gs = reshape(index_select(g, dim, at), s);
+             out.set(1, alpha.equals(1) ? gs : engine_math.scale(gs, alpha));
+           });
   return y;
 }
 
@@ -342,18 +387,25 @@ Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   Tensor shaped = source.dim() ? source.alias() : reshape(source.alias(), Dims{1});
   put_raw(lifted, plan_index(lifted, where), shaped, false);
   if (recording(x, source))
-    record(y, "IndexCopyBackward0", {&x, &source}, [dim, at, s = source.sizes()](const Tensor& g, Sink& out) {
-      if (out.needs(0)) out.set(0, index_fill(g, dim, at, 0));
-      if (out.needs(1)) out.set(1, reshape(index_select(g, dim, at), s));
-    });
+    record(y, "IndexCopyBackward0", {&x, &source},
+           [dim, at, s = source.sizes()](const Tensor& g, Sink& out) {
+             if (out.needs(0)) out.set(0, index_fill(g, dim, at, 0));
+             if (out.needs(1)) out.set(1, reshape(index_select(g, dim, at), s));
+           });
   return y;
 }
 
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value) {
-  LAMPAS_CHECK_INDEX(index.dtype() == DType::I64 || index.dtype() == DType::I32, "index_fill_(): Expected dtype int64 for index.");
-  if (value.is_tensor()) LAMPAS_CHECK(value.tensor().dim() == 0, "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.tensor().dim(), " dimension(s).");
-  LAMPAS_CHECK(value.is_tensor() || !value.scalar().is_complex() || is_complex(x.dtype()), "index_fill_(): Converting complex Scalar to non-complex type is not supported");
-  Tensor v = value.is_tensor() ? to_dtype(value.tensor(), x.dtype()) : scalar_tensor(value.scalar(), x.dtype());
+  LAMPAS_CHECK_INDEX(index.dtype() == DType::I64 || index.dtype() == DType::I32,
+                     "index_fill_(): Expected dtype int64 for index.");
+  if (value.is_tensor())
+    LAMPAS_CHECK(value.tensor().dim() == 0,
+                 "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+                 value.tensor().dim(), " dimension(s).");
+  LAMPAS_CHECK(value.is_tensor() || !value.scalar().is_complex() || is_complex(x.dtype()),
+               "index_fill_(): Converting complex Scalar to non-complex type is not supported");
+  Tensor v = value.is_tensor() ? to_dtype(value.tensor(), x.dtype())
+                               : scalar_tensor(value.scalar(), x.dtype());
   dim = wrap_dim(dim, x.dim());
   Tensor at = plain(to_dtype(index.alias(), DType::I64));
   Tensor y = clone(x);
@@ -365,20 +417,27 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Opera
   return y;
 }
 
-// ---- gather and scatter -----------------------------------------------------------------------------
+// ---- gather and scatter
+// -----------------------------------------------------------------------------
 namespace {
 void check_gather(const Tensor& x, int64_t dim, const Tensor& index, const char* op) {
-  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32, op, "(): Expected dtype int32/int64 for index, got ", dtype_name(index.dtype()));
+  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32, op,
+               "(): Expected dtype int32/int64 for index, got ", dtype_name(index.dtype()));
   if (index.numel() == 0) return;
-  LAMPAS_CHECK(std::max<int64_t>(index.dim(), 1) == std::max<int64_t>(x.dim(), 1), op, "(): Index tensor must have the same number of dimensions as input tensor: ", index.sizes(), " and ", x.sizes());
+  LAMPAS_CHECK(std::max<int64_t>(index.dim(), 1) == std::max<int64_t>(x.dim(), 1), op,
+               "(): Index tensor must have the same number of dimensions as input tensor: ",
+               index.sizes(), " and ", x.sizes());
   for (int64_t d = 0; d < std::min(index.dim(), x.dim()); ++d)
-    LAMPAS_CHECK(d == dim || index.size(d) <= x.size(d), op, "(): Size does not match at dimension ", d, " expected index ", index.sizes(), " to be no larger than self ", x.sizes(), " apart from dimension ", dim);
+    LAMPAS_CHECK(d == dim || index.size(d) <= x.size(d), op,
+                 "(): Size does not match at dimension ", d, " expected index ", index.sizes(),
+                 " to be no larger than self ", x.sizes(), " apart from dimension ", dim);
 }
 
 // body(element of index, its index value, offset in x without the dimension) in index's order; x is
 // contiguous with sizes `sizes`.
 template <class F>
-void walk(const Tensor& index, const Dims& sizes, int64_t dim, const char* op, bool parallel, const F& body) {
+void walk(const Tensor& index, const Dims& sizes, int64_t dim, const char* op, bool parallel,
+          const F& body) {
   Tensor at = plain(to_dtype(index.alias(), DType::I64));
   const auto* p = at.data<int64_t>();
   Dims strides = contiguous_strides(sizes), shape = index.sizes();
@@ -386,7 +445,9 @@ void walk(const Tensor& index, const Dims& sizes, int64_t dim, const char* op, b
   Dims step = strides.empty() ? Dims{1} : strides;
   int64_t n = sizes.empty() ? 1 : sizes[dim], row = shape.back(), rows = row ? at.numel() / row : 0;
   size_t last = shape.size() - 1;
-  for (int64_t i = 0; i < at.numel(); ++i) LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, "index ", p[i], " is out of bounds for dimension ", dim, " with size ", n, " (", op, ")");
+  for (int64_t i = 0; i < at.numel(); ++i)
+    LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, "index ", p[i], " is out of bounds for dimension ",
+                       dim, " with size ", n, " (", op, ")");
   auto work = [&](int64_t b, int64_t e) {
     for (int64_t r = b; r < e; ++r) {
       int64_t rest = r, base = 0;
@@ -395,10 +456,12 @@ void walk(const Tensor& index, const Dims& sizes, int64_t dim, const char* op, b
         rest /= shape[d];
       }
       int64_t inner = static_cast<int64_t>(last) == dim ? 0 : step[last];
-      for (int64_t c = 0; c < row; ++c) body(r * row + c, base + c * inner + p[r * row + c] * step[dim]);
+      for (int64_t c = 0; c < row; ++c)
+        body(r * row + c, base + c * inner + p[r * row + c] * step[dim]);
     }
   };
-  parallel ? parallel_ranges(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(row, 1)), work) : work(0, rows);
+  parallel ? parallel_ranges(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(row, 1)), work)
+           : work(0, rows);
 }
 }  // namespace
 
@@ -411,17 +474,25 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
     walk(index, x.sizes(), dim, "gather", true, [&](int64_t i, int64_t at) { to[i] = s[at]; });
   });
   if (recording(x))
-    record(y, "GatherBackward0", {&x}, [dim, index = save(index), s = x.sizes()](const Tensor& g) { return scatter_add(zeros(s, g.dtype(), g.device()), dim, index(), g); });
+    record(y, "GatherBackward0", {&x}, [dim, index = save(index), s = x.sizes()](const Tensor& g) {
+      return scatter_add(zeros(s, g.dtype(), g.device()), dim, index(), g);
+    });
   return y;
 }
 
 namespace {
-void check_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const char* op) {
+void check_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                   const char* op) {
   check_gather(x, dim, index, op);
   if (index.numel() == 0) return;
-  LAMPAS_CHECK(x.dtype() == source.dtype(), op, "(): Expected self.dtype to be equal to src.dtype, got ", dtype_name(x.dtype()), " and ", dtype_name(source.dtype()));
-  LAMPAS_CHECK(std::max<int64_t>(index.dim(), 1) == std::max<int64_t>(source.dim(), 1), op, "(): Index tensor must have the same number of dimensions as src tensor");
-  for (int64_t d = 0; d < std::min(index.dim(), source.dim()); ++d) LAMPAS_CHECK(index.size(d) <= source.size(d), op, "(): Expected index ", index.sizes(), " to be no larger than src ", source.sizes(), " in all dimensions");
+  LAMPAS_CHECK(x.dtype() == source.dtype(), op,
+               "(): Expected self.dtype to be equal to src.dtype, got ", dtype_name(x.dtype()),
+               " and ", dtype_name(source.dtype()));
+  LAMPAS_CHECK(std::max<int64_t>(index.dim(), 1) == std::max<int64_t>(source.dim(), 1), op,
+               "(): Index tensor must have the same number of dimensions as src tensor");
+  for (int64_t d = 0; d < std::min(index.dim(), source.dim()); ++d)
+    LAMPAS_CHECK(index.size(d) <= source.size(d), op, "(): Expected index ", index.sizes(),
+                 " to be no larger than src ", source.sizes(), " in all dimensions");
 }
 // The part of `source` that index covers, in index's order.
 Tensor covered(const Tensor& source, const Tensor& index) {
@@ -443,20 +514,23 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand&
   Tensor values = tensor ? covered(src, index) : scalar_tensor(source.scalar(), x.dtype());
   for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
     T *to = y.data<T>(), *s = values.data<T>();
-    walk(index, x.sizes(), dim, "scatter", false, [&](int64_t i, int64_t at) { to[at] = s[tensor ? i : 0]; });
+    walk(index, x.sizes(), dim, "scatter", false,
+         [&](int64_t i, int64_t at) { to[at] = s[tensor ? i : 0]; });
   });
   if (recording(x, src))
-    record(y, "ScatterBackward0", {&x, &src}, [dim, index = save(index), sizes = tensor ? src.sizes() : Dims()](const Tensor& g, Sink& out) {
-      Tensor at = index();
-      if (out.needs(0)) out.set(0, scatter(g, dim, at, 0));
-      if (!out.needs(1)) return;
-      Tensor part = gather(g, dim, at);
-      if (part.sizes() == sizes) return out.set(1, part);
-      Tensor whole = zeros(sizes, g.dtype()), corner = whole;
-      for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
-      copy_(corner, part);
-      out.set(1, whole);
-    });
+    record(y, "ScatterBackward0", {&x, &src},
+           [dim, index = save(index), sizes = tensor ? src.sizes() : Dims()](const Tensor& g,
+                                                                             Sink& out) {
+             Tensor at = index();
+             if (out.needs(0)) out.set(0, scatter(g, dim, at, 0));
+             if (!out.needs(1)) return;
+             Tensor part = gather(g, dim, at);
+             if (part.sizes() == sizes) return out.set(1, part);
+             Tensor whole = zeros(sizes, g.dtype()), corner = whole;
+             for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
+             copy_(corner, part);
+             out.set(1, whole);
+           });
   return y;
 }
 
@@ -467,26 +541,30 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
   Tensor values = covered(source, index);
   for_dtype(x.dtype(), [&]<class T>(Type<T>) {
     T *to = y.data<T>(), *s = values.data<T>();
-    walk(index, x.sizes(), dim, "scatter_add", false, [&](int64_t i, int64_t at) { add_to(to[at], s[i]); });
+    walk(index, x.sizes(), dim, "scatter_add", false,
+         [&](int64_t i, int64_t at) { add_to(to[at], s[i]); });
   });
   if (recording(x, source))
-    record(y, "ScatterAddBackward0", {&x, &source}, [dim, index = save(index), sizes = source.sizes()](const Tensor& g, Sink& out) {
-      out.set(0, g);
-      if (!out.needs(1)) return;
-      Tensor at = index(), part = gather(g, dim, at);
-      if (part.sizes() == sizes) return out.set(1, part);
-      Tensor whole = zeros(sizes, g.dtype()), corner = whole;
-      for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
-      copy_(corner, part);
-      out.set(1, whole);
-    });
+    record(y, "ScatterAddBackward0", {&x, &source},
+           [dim, index = save(index), sizes = source.sizes()](const Tensor& g, Sink& out) {
+             out.set(0, g);
+             if (!out.needs(1)) return;
+             Tensor at = index(), part = gather(g, dim, at);
+             if (part.sizes() == sizes) return out.set(1, part);
+             Tensor whole = zeros(sizes, g.dtype()), corner = whole;
+             for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
+             copy_(corner, part);
+             out.set(1, whole);
+           });
   return y;
 }
 
-// ---- masks --------------------------------------------------------------------------------------------
+// ---- masks
+// --------------------------------------------------------------------------------------------
 namespace {
 Tensor checked_mask(const Tensor& mask, const char* op) {
-  LAMPAS_CHECK(mask.dtype() == DType::Bool, op, ": expected a boolean mask, got a mask of type ", dtype_name(mask.dtype()), ". Remedy: mask.bool()");
+  LAMPAS_CHECK(mask.dtype() == DType::Bool, op, ": expected a boolean mask, got a mask of type ",
+               dtype_name(mask.dtype()), ". Remedy: mask.bool()");
   return mask;
 }
 }  // namespace
@@ -500,25 +578,32 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 
 Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source) {
   checked_mask(mask, "masked_scatter");
-  LAMPAS_CHECK(x.dtype() == source.dtype(), "masked_scatter: expected self and source to have same dtypes but got ", dtype_name(x.dtype()), " and ", dtype_name(source.dtype()));
+  LAMPAS_CHECK(x.dtype() == source.dtype(),
+               "masked_scatter: expected self and source to have same dtypes but got ",
+               dtype_name(x.dtype()), " and ", dtype_name(source.dtype()));
   Dims shape = broadcast_shapes(x.sizes(), mask.sizes(), "masked_scatter");
-  if (shape.empty()) return reshape(masked_scatter(reshape(x, Dims{1}), reshape(mask, Dims{1}), source), shape);
+  if (shape.empty())
+    return reshape(masked_scatter(reshape(x, Dims{1}), reshape(mask, Dims{1}), source), shape);
   auto at = nonzero_tuple(contiguous(expand(mask, shape)));
   int64_t n = at[0].numel();
-  LAMPAS_CHECK(source.numel() >= n, "masked_scatter: expected at least ", n, " elements in source (as many as the mask has True), got ", source.numel());
+  LAMPAS_CHECK(source.numel() >= n, "masked_scatter: expected at least ", n,
+               " elements in source (as many as the mask has True), got ", source.numel());
   Tensor y = clone(expand(x, shape));
   index_put_(y, at, narrow(reshape(source, Dims{-1}), 0, 0, n), false);
   return y;
 }
 
 Tensor take(const Tensor& x, const Tensor& at) {
-  LAMPAS_CHECK(at.dtype() == DType::I64, "take(): Expected a long tensor for index, but got ", dtype_name(at.dtype()));
-  LAMPAS_CHECK_INDEX(x.numel() > 0 || at.numel() == 0, "take(): tried to take from an empty tensor");
+  LAMPAS_CHECK(at.dtype() == DType::I64, "take(): Expected a long tensor for index, but got ",
+               dtype_name(at.dtype()));
+  LAMPAS_CHECK_INDEX(x.numel() > 0 || at.numel() == 0,
+                     "take(): tried to take from an empty tensor");
   if (at.numel() == 0) return reshape(narrow(reshape(x, Dims{-1}), 0, 0, 0), at.sizes());
   return index(reshape(x, Dims{-1}), {at});
 }
 
-// ---- embedding ----------------------------------------------------------------------------------------
+// ---- embedding
+// ----------------------------------------------------------------------------------------
 namespace {
 Tensor embedding_backward(const Tensor& g, const Dims& sizes, const Tensor& at, int64_t padding) {
   Tensor out = zeros(sizes, g.dtype(), g.device());
@@ -530,7 +615,8 @@ Tensor embedding_backward(const Tensor& g, const Dims& sizes, const Tensor& at, 
       Tensor rows = embedding(gg, at, -1);
       if (padding < 0) return rows;
       Tensor hit = empty(at.sizes(), DType::Bool);
-      for (int64_t i = 0; i < at.numel(); ++i) hit.data<bool>()[i] = at.data<int64_t>()[i] == padding;
+      for (int64_t i = 0; i < at.numel(); ++i)
+        hit.data<bool>()[i] = at.data<int64_t>()[i] == padding;
       return masked_fill(rows, unsqueeze(hit, -1), 0);
     });
   return out;
@@ -539,17 +625,27 @@ Tensor embedding_backward(const Tensor& g, const Dims& sizes, const Tensor& at, 
 
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx) {
   LAMPAS_CHECK(weight.dim() == 2, "'weight' must be 2-D, got shape ", weight.sizes());
-  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32, "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got ", dtype_name(index.dtype()), " instead (while checking arguments for embedding). Remedy: indices.long()");
+  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32,
+               "Expected tensor for argument #1 'indices' to have one of the following scalar "
+               "types: Long, Int; but got ",
+               dtype_name(index.dtype()),
+               " instead (while checking arguments for embedding). Remedy: indices.long()");
   Tensor at = plain(to_dtype(index.alias(), DType::I64)), table = plain(weight);
   const auto* p = at.data<int64_t>();
   int64_t n = weight.size(0);
-  for (int64_t i = 0; i < at.numel(); ++i) LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, "index out of range in self: index ", p[i], " into an embedding of ", n, " rows (embedding, weight ", weight.sizes(), ")");
+  for (int64_t i = 0; i < at.numel(); ++i)
+    LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, "index out of range in self: index ", p[i],
+                       " into an embedding of ", n, " rows (embedding, weight ", weight.sizes(),
+                       ")");
   Dims sizes = index.sizes();
   sizes.push_back(weight.size(1));
   Tensor y = empty(sizes, weight.dtype());
   if (y.numel()) select_raw(y, table, at, 0);
   if (recording(weight))
-    record(y, "EmbeddingBackward0", {&weight}, [s = weight.sizes(), at, padding_idx](const Tensor& g) { return embedding_backward(g, s, at, padding_idx); });
+    record(y, "EmbeddingBackward0", {&weight},
+           [s = weight.sizes(), at, padding_idx](const Tensor& g) {
+             return embedding_backward(g, s, at, padding_idx);
+           });
   return y;
 }
 

@@ -8,20 +8,23 @@ namespace lampas::ops {
 
 // x[indices]: one entry per dimension of x, undefined ones take all of it; integer or 1-d bool.
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices);
-void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Tensor& value, bool accumulate);
+void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Tensor& value,
+                bool accumulate);
 
 Tensor nonzero(const Tensor& x);  // [count, x.dim()]
 std::vector<Tensor> nonzero_tuple(const Tensor& x);
 
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
-Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Scalar& alpha);
+Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                 const Scalar& alpha);
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value);
 
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
 Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand& source);
 // reduce: "sum", "prod", "mean", "amax" or "amin".
-Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce, bool include_self);
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                      const std::string& reduce, bool include_self);
 Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);

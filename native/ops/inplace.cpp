@@ -16,15 +16,23 @@ bool can_cast(DType from, DType to) {
 
 void assign_inplace(const Tensor& self, const Tensor& result, const char* op) {
   if (result.is(self)) return;
-  LAMPAS_CHECK(can_cast(result.dtype(), self.dtype()), op, ": result type ", dtype_name(result.dtype()), " can't be cast to the desired output type ", dtype_name(self.dtype()));
-  LAMPAS_CHECK(result.sizes() == self.sizes(), op, ": output with shape ", self.sizes(), " doesn't match the broadcast shape ", result.sizes());
+  LAMPAS_CHECK(can_cast(result.dtype(), self.dtype()), op, ": result type ",
+               dtype_name(result.dtype()), " can't be cast to the desired output type ",
+               dtype_name(self.dtype()));
+  LAMPAS_CHECK(result.sizes() == self.sizes(), op, ": output with shape ", self.sizes(),
+               " doesn't match the broadcast shape ", result.sizes());
   copy_(self, result);
 }
 
 void write_out(const Tensor& out, const Tensor& result, const char* op) {
   if (out.is(result)) return;
-  LAMPAS_CHECK(!(grad_enabled() && (requires_grad(out) || requires_grad(result))), op, "(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad. Remedy: leave out= away, or compute under no_grad()");
-  LAMPAS_CHECK(can_cast(result.dtype(), out.dtype()), op, "(): result type ", dtype_name(result.dtype()), " can't be cast to the desired output type ", dtype_name(out.dtype()));
+  LAMPAS_CHECK(
+      !(grad_enabled() && (requires_grad(out) || requires_grad(result))), op,
+      "(): functions with out=... arguments don't support automatic differentiation, but one of "
+      "the arguments requires grad. Remedy: leave out= away, or compute under no_grad()");
+  LAMPAS_CHECK(can_cast(result.dtype(), out.dtype()), op, "(): result type ",
+               dtype_name(result.dtype()), " can't be cast to the desired output type ",
+               dtype_name(out.dtype()));
   if (!(out.sizes() == result.sizes())) resize_(out, result.sizes());
   copy_raw(out, result);
   out.bump_version();
@@ -36,7 +44,9 @@ void resize_(const Tensor& t, IntSpan sizes) {
   size_t need = static_cast<size_t>((i.offset + n) * itemsize(i.dtype));
   Storage& s = *i.storage;
   if (need > s.nbytes) {
-    LAMPAS_CHECK(s.resizable, "Trying to resize storage that is not resizable: its memory belongs to another object");
+    LAMPAS_CHECK(
+        s.resizable,
+        "Trying to resize storage that is not resizable: its memory belongs to another object");
     if (s.device == Device::Cpu) {
       void* p = allocate(need);
       if (s.nbytes) std::memcpy(p, s.data, s.nbytes);

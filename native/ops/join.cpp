@@ -21,16 +21,18 @@ void join_rows(const std::vector<Tensor>& parts, const Tensor& out, int64_t dim)
   for (int64_t d = 0; d < dim; ++d) outer *= out.size(d);
   int64_t row = out.numel() / std::max<int64_t>(outer, 1) * item;
   auto* to = static_cast<char*>(out.data());
-  parallel_ranges(outer, std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(row, 1)), [&](int64_t b, int64_t e) {
-    for (int64_t o = b; o < e; ++o) {
-      char* at = to + o * row;
-      for (const Tensor& t : parts) {
-        int64_t bytes = t.numel() / outer * item;
-        std::memcpy(at, static_cast<const char*>(t.data()) + o * bytes, static_cast<size_t>(bytes));
-        at += bytes;
-      }
-    }
-  });
+  parallel_ranges(outer, std::max<int64_t>(1, (1 << 18) / std::max<int64_t>(row, 1)),
+                  [&](int64_t b, int64_t e) {
+                    for (int64_t o = b; o < e; ++o) {
+                      char* at = to + o * row;
+                      for (const Tensor& t : parts) {
+                        int64_t bytes = t.numel() / outer * item;
+                        std::memcpy(at, static_cast<const char*>(t.data()) + o * bytes,
+                                    static_cast<size_t>(bytes));
+                        at += bytes;
+                      }
+                    }
+                  });
 }
 }  // namespace
 
@@ -39,7 +41,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
   const Tensor* model = nullptr;
   DType dtype = tensors[0].dtype();
   for (const Tensor& t : tensors) {
-    LAMPAS_CHECK(t.dim() > 0, "zero-dimensional tensor (at position ", &t - tensors.data(), ") cannot be concatenated. Remedy: torch.stack, or t.reshape(1)");
+    LAMPAS_CHECK(t.dim() > 0, "zero-dimensional tensor (at position ", &t - tensors.data(),
+                 ") cannot be concatenated. Remedy: torch.stack, or t.reshape(1)");
     dtype = promote(dtype, t.dtype());
     if (!model && !is_nothing(t)) model = &t;
   }
@@ -53,9 +56,14 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
     const Tensor& t = tensors[i];
     graph |= recording(t);
     if (is_nothing(t) && model->dim() != 1) continue;
-    LAMPAS_CHECK(t.dim() == model->dim(), "Tensors must have same number of dimensions: got ", model->dim(), " and ", t.dim(), " (tensor number ", i, " has shape ", t.sizes(), ")");
+    LAMPAS_CHECK(t.dim() == model->dim(), "Tensors must have same number of dimensions: got ",
+                 model->dim(), " and ", t.dim(), " (tensor number ", i, " has shape ", t.sizes(),
+                 ")");
     for (int64_t d = 0; d < t.dim(); ++d)
-      LAMPAS_CHECK(d == dim || t.size(d) == model->size(d), "Sizes of tensors must match except in dimension ", dim, ". Expected size ", model->size(d), " but got size ", t.size(d), " for tensor number ", i, " in the list (shapes ", model->sizes(), " and ", t.sizes(), ")");
+      LAMPAS_CHECK(d == dim || t.size(d) == model->size(d),
+                   "Sizes of tensors must match except in dimension ", dim, ". Expected size ",
+                   model->size(d), " but got size ", t.size(d), " for tensor number ", i,
+                   " in the list (shapes ", model->sizes(), " and ", t.sizes(), ")");
     sizes[dim] += t.size(dim);
     parts.push_back(t);
     rows &= t.is_contiguous() && t.dtype() == dtype;
@@ -74,7 +82,8 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
   }
   if (graph) {
     std::vector<int64_t> lengths;
-    for (const Tensor& t : tensors) lengths.push_back(is_nothing(t) && model->dim() != 1 ? -1 : t.size(dim));
+    for (const Tensor& t : tensors)
+      lengths.push_back(is_nothing(t) && model->dim() != 1 ? -1 : t.size(dim));
     auto back = [lengths, dim](const Tensor& g, Sink& sink) {
       int64_t at = 0;
       for (size_t i = 0; i < lengths.size(); ++i) {
@@ -94,7 +103,9 @@ Tensor stack(const std::vector<Tensor>& tensors, int64_t dim) {
   std::vector<Tensor> rows;
   rows.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    LAMPAS_CHECK(tensors[i].sizes() == tensors[0].sizes(), "stack expects each tensor to be equal size, but got ", tensors[0].sizes(), " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
+    LAMPAS_CHECK(tensors[i].sizes() == tensors[0].sizes(),
+                 "stack expects each tensor to be equal size, but got ", tensors[0].sizes(),
+                 " at entry 0 and ", tensors[i].sizes(), " at entry ", i);
     rows.push_back(unsqueeze(tensors[i], dim));
   }
   return cat(rows, dim);
@@ -129,20 +140,24 @@ Tensor flip(const Tensor& x, IntSpan dims) {
       }
     });
   }
-  if (recording(x)) record(out, "FlipBackward0", {&x}, [d = Dims(dims)](const Tensor& g) { return flip(g, d); });
+  if (recording(x))
+    record(out, "FlipBackward0", {&x}, [d = Dims(dims)](const Tensor& g) { return flip(g, d); });
   return out;
 }
 
 Tensor roll(const Tensor& x, IntSpan shifts, IntSpan dims) {
   LAMPAS_CHECK(!shifts.empty(), "`shifts` required");
   if (dims.empty()) {
-    LAMPAS_CHECK(shifts.size() == 1, "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:0");
+    LAMPAS_CHECK(shifts.size() == 1, "shifts and dimensions must align. shifts: ", shifts.size(),
+                 ", dims:0");
     return reshape(roll(reshape(x, Dims{-1}), shifts, Dims{0}), x.sizes());
   }
-  LAMPAS_CHECK(shifts.size() == dims.size(), "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
+  LAMPAS_CHECK(shifts.size() == dims.size(),
+               "shifts and dimensions must align. shifts: ", shifts.size(), ", dims:", dims.size());
   Tensor y = x;
   for (size_t i = 0; i < dims.size(); ++i) {
-    LAMPAS_CHECK_INDEX(x.dim() > 0, "Dimension specified as ", dims[i], " but tensor has no dimensions");
+    LAMPAS_CHECK_INDEX(x.dim() > 0, "Dimension specified as ", dims[i],
+                       " but tensor has no dimensions");
     int64_t d = wrap_dim(dims[i], x.dim()), n = x.size(d);
     if (n == 0) continue;
     int64_t cut = ((n - shifts[i] % n) % n + n) % n;
@@ -152,12 +167,16 @@ Tensor roll(const Tensor& x, IntSpan shifts, IntSpan dims) {
 }
 
 Tensor repeat(const Tensor& x, IntSpan repeats) {
-  LAMPAS_CHECK(repeats.size() >= x.sizes().size(), "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: got ", repeats, " for shape ", x.sizes());
+  LAMPAS_CHECK(repeats.size() >= x.sizes().size(),
+               "Number of dimensions of repeat dims can not be smaller than number of dimensions "
+               "of tensor: got ",
+               repeats, " for shape ", x.sizes());
   // [a, b] repeated (m, n) is [1, a, 1, b] expanded to [m, a, n, b] and joined.
   Dims split, wide, out;
   size_t lead = repeats.size() - x.sizes().size();
   for (size_t i = 0; i < repeats.size(); ++i) {
-    LAMPAS_CHECK(repeats[i] >= 0, "Trying to create tensor with negative dimension ", repeats[i], ": ", repeats);
+    LAMPAS_CHECK(repeats[i] >= 0, "Trying to create tensor with negative dimension ", repeats[i],
+                 ": ", repeats);
     int64_t n = i < lead ? 1 : x.sizes()[i - lead];
     split.push_back(1);
     split.push_back(n);

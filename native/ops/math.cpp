@@ -28,7 +28,8 @@ Tensor abs(const Operand& a) {
     GradGuard off(false);
     y = hypot(real(x), imag(x));
   }
-  if (recording(x)) record(y, "AbsBackward0", {&x}, [x = save(x)](const Tensor& g) { return mul(sgn(x()), g); });
+  if (recording(x))
+    record(y, "AbsBackward0", {&x}, [x = save(x)](const Tensor& g) { return mul(sgn(x()), g); });
   return y;
 }
 
@@ -40,7 +41,8 @@ Tensor angle(const Tensor& a) {
     GradGuard off(false);
     y = where(isnan(x), x, where(lt(x, 0), full_like(x, M_PI), zeros_like(x)));
   }
-  if (recording(x)) record(y, "AngleBackward0", {&x}, [](const Tensor& g) { return zeros_like(g); });
+  if (recording(x))
+    record(y, "AngleBackward0", {&x}, [](const Tensor& g) { return zeros_like(g); });
   return y;
 }
 
@@ -50,11 +52,13 @@ Tensor pow(const Operand& a, const Operand& b) {
     const Scalar& e = b.scalar();
     if (is_integral(x.dtype()) && x.dtype() != DType::Bool && e.is_integral())
       LAMPAS_CHECK(e.to_int() >= 0, "Integers to negative integer powers are not allowed.");
-    bool keeps = e.is_integral() ? !is_integral(x.dtype()) || x.dtype() != DType::Bool : !is_integral(x.dtype());
+    bool keeps = e.is_integral() ? !is_integral(x.dtype()) || x.dtype() != DType::Bool
+                                 : !is_integral(x.dtype());
     if (keeps && e.equals(2)) return square(x);
     if (keeps && e.equals(1) && !is_integral(x.dtype())) return mul(x, 1);
     if (keeps && e.equals(0.5) && !is_complex(x.dtype())) return sqrt(x);
-    if (keeps && e.equals(-1) && !is_integral(x.dtype()) && !is_complex(x.dtype())) return reciprocal(x);
+    if (keeps && e.equals(-1) && !is_integral(x.dtype()) && !is_complex(x.dtype()))
+      return reciprocal(x);
     if (keeps && e.equals(3) && !is_integral(x.dtype()) && !is_complex(x.dtype())) return x * x * x;
   }
   return pow_raw(a, b);
@@ -65,7 +69,9 @@ namespace {
 void check_divisor(const Operand& a, const Operand& b) {
   const Operand both[] = {a, b};
   if (!is_integral(result_type(both))) return;
-  bool zero = b.is_tensor() ? !b.tensor().is_meta() && b.tensor().numel() && any_equal(b.tensor(), 0) : b.scalar().equals(0);
+  bool zero = b.is_tensor()
+                  ? !b.tensor().is_meta() && b.tensor().numel() && any_equal(b.tensor(), 0)
+                  : b.scalar().equals(0);
   LAMPAS_CHECK(!zero, "ZeroDivisionError: integer division or remainder by zero");
 }
 }  // namespace
@@ -84,15 +90,23 @@ Tensor fmod(const Operand& a, const Operand& b) {
 }
 
 Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
-  LAMPAS_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::U8, "where expected condition to be a boolean tensor, but got a tensor with dtype ", dtype_name(condition.dtype()), ". Remedy: condition.bool()");
+  LAMPAS_CHECK(condition.dtype() == DType::Bool || condition.dtype() == DType::U8,
+               "where expected condition to be a boolean tensor, but got a tensor with dtype ",
+               dtype_name(condition.dtype()), ". Remedy: condition.bool()");
   const Operand both[] = {a, b};
   DType d = result_type(both);
-  auto tensor = [&](const Operand& o) { return o.is_tensor() ? to_dtype(o.tensor(), d) : scalar_tensor(o.scalar(), d); };
+  auto tensor = [&](const Operand& o) {
+    return o.is_tensor() ? to_dtype(o.tensor(), d) : scalar_tensor(o.scalar(), d);
+  };
   Tensor x = tensor(a), z = tensor(b), c = to_dtype(condition, DType::Bool);
-  Dims shape = broadcast_shapes(broadcast_shapes(c.sizes(), x.sizes(), "where"), z.sizes(), "where");
-  Tensor y = empty(shape, d, x.is_meta() || z.is_meta() || c.is_meta() ? Device::Meta : Device::Cpu);
+  Dims shape =
+      broadcast_shapes(broadcast_shapes(c.sizes(), x.sizes(), "where"), z.sizes(), "where");
+  Tensor y =
+      empty(shape, d, x.is_meta() || z.is_meta() || c.is_meta() ? Device::Meta : Device::Cpu);
   if (!y.is_meta() && y.numel()) {
-    auto fits = [&](const Tensor& t) { return t.numel() == 1 || (t.is_contiguous() && t.sizes() == shape); };
+    auto fits = [&](const Tensor& t) {
+      return t.numel() == 1 || (t.is_contiguous() && t.sizes() == shape);
+    };
     Tensor use[3] = {c, x, z};
     for (Tensor& t : use)
       if (!fits(t)) t = contiguous(expand(t.alias(), shape));
@@ -102,8 +116,10 @@ Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
     const int item = itemsize(d);
     parallel_ranges(y.numel(), 32768, [&](int64_t begin, int64_t end) {
       const void* in[3];
-      for (int i = 0; i < 3; ++i) in[i] = static_cast<char*>(use[i].data()) + (mask & (1u << i) ? 0 : begin * (i ? item : 1));
-      dispatch().pointwise.where(static_cast<char*>(y.data()) + begin * item, in, mask, end - begin, item);
+      for (int i = 0; i < 3; ++i)
+        in[i] = static_cast<char*>(use[i].data()) + (mask & (1u << i) ? 0 : begin * (i ? item : 1));
+      dispatch().pointwise.where(static_cast<char*>(y.data()) + begin * item, in, mask, end - begin,
+                                 item);
     });
   }
   if (recording(x, z))
@@ -115,13 +131,18 @@ Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
-  LAMPAS_CHECK(mask.dtype() == DType::Bool, "masked_fill_ only supports boolean masks, but got mask with dtype ", dtype_name(mask.dtype()), ". Remedy: mask.bool()");
+  LAMPAS_CHECK(mask.dtype() == DType::Bool,
+               "masked_fill_ only supports boolean masks, but got mask with dtype ",
+               dtype_name(mask.dtype()), ". Remedy: mask.bool()");
   if (value.is_tensor()) {
-    LAMPAS_CHECK(value.tensor().dim() == 0, "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ", value.tensor().dim(), " dimension(s).");
+    LAMPAS_CHECK(value.tensor().dim() == 0,
+                 "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
+                 value.tensor().dim(), " dimension(s).");
     return where(mask, to_dtype(value.tensor(), x.dtype()), x);
   }
   const Scalar& v = value.scalar();
-  LAMPAS_CHECK(is_complex(x.dtype()) || !v.is_complex(), "value cannot be converted to type ", dtype_name(x.dtype()), " without overflow");
+  LAMPAS_CHECK(is_complex(x.dtype()) || !v.is_complex(), "value cannot be converted to type ",
+               dtype_name(x.dtype()), " without overflow");
   return where(mask, scalar_tensor(v, x.dtype()), x);
 }
 
@@ -139,7 +160,8 @@ Tensor clamp(const Tensor& x, const std::optional<Scalar>& low, const std::optio
   return low ? clamp_min_number(t, low->to_double()) : clamp_max_number(t, high->to_double());
 }
 
-// ---- gradients ------------------------------------------------------------------------------------
+// ---- gradients
+// ------------------------------------------------------------------------------------
 Tensor masked(const Tensor& g, const Tensor& condition) { return where(condition, g, 0); }
 
 Tensor share(const Tensor& g, const Tensor& strictly, const Tensor& equal) {
@@ -154,7 +176,8 @@ Tensor pow_backward_a(const Tensor& g, const Tensor& a, const Tensor& b) {
 Tensor pow_backward_b(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& y) {
   // Where a is 0 the limit is 0 for b >= 0.
   Tensor d = g * conj(y * log(a));
-  Tensor zero_base = is_complex(b.dtype()) ? logical_and(eq(a, 0), ge(real(b), 0)) : logical_and(eq(a, 0), ge(b, 0));
+  Tensor zero_base = is_complex(b.dtype()) ? logical_and(eq(a, 0), ge(real(b), 0))
+                                           : logical_and(eq(a, 0), ge(b, 0));
   return where(zero_base, zeros_like(d), d);
 }
 
@@ -228,7 +251,8 @@ Tensor polygamma(int64_t n, const Tensor& a) {
     while (q < 12) sum += std::pow(q, -s), q += 1;
     sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
     double term = s * std::pow(q, -s - 1);
-    constexpr double coefficients[] = {1. / 12, -1. / 720, 1. / 30240, -1. / 1209600, 1. / 47900160};
+    constexpr double coefficients[] = {1. / 12, -1. / 720, 1. / 30240, -1. / 1209600,
+                                       1. / 47900160};
     for (int k = 0; k < 5; ++k) {
       sum += coefficients[k] * term;
       term *= (s + 2 * k + 1) * (s + 2 * k + 2) / (q * q);
@@ -241,7 +265,9 @@ Tensor polygamma(int64_t n, const Tensor& a) {
     double v = load_scalar(x.dtype(), static_cast<char*>(x.data()) + i * item).to_double();
     Scalar(factor * zeta(v)).store(x.dtype(), static_cast<char*>(y.data()) + i * item);
   }
-  if (recording(a)) record(y, "PolygammaBackward0", {&a}, [n, a = save(a)](const Tensor& g) { return g * polygamma(n + 1, a()); });
+  if (recording(a))
+    record(y, "PolygammaBackward0", {&a},
+           [n, a = save(a)](const Tensor& g) { return g * polygamma(n + 1, a()); });
   return y;
 }
 

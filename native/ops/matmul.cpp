@@ -13,8 +13,11 @@ namespace lampas::ops {
 
 namespace {
 void check_types(const Tensor& a, const Tensor& b, const char* op) {
-  LAMPAS_CHECK(a.dtype() == b.dtype(), op, ": expected m1 and m2 to have the same dtype, but got: ", dtype_name(a.dtype()), " != ", dtype_name(b.dtype()), ". Remedy: cast one of them, a.to(b.dtype)");
-  LAMPAS_CHECK_KIND(NotImplemented, a.dtype() != DType::Bool, "\"addmm_impl_cpu_\" not implemented for 'Bool' (", op, ")");
+  LAMPAS_CHECK(a.dtype() == b.dtype(), op,
+               ": expected m1 and m2 to have the same dtype, but got: ", dtype_name(a.dtype()),
+               " != ", dtype_name(b.dtype()), ". Remedy: cast one of them, a.to(b.dtype)");
+  LAMPAS_CHECK_KIND(NotImplemented, a.dtype() != DType::Bool,
+                    "\"addmm_impl_cpu_\" not implemented for 'Bool' (", op, ")");
 }
 
 // c (a fresh or accumulated-into row-major matrix or batch of them) from a and b, raw.
@@ -22,7 +25,8 @@ void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& bias 
   if (c.is_meta() || c.numel() == 0) return;
   if (is_half(c.dtype())) {  // in float, rounded once
     Tensor wide = empty(c.sizes(), DType::F32);
-    gemm(to_dtype(a.alias(), DType::F32), to_dtype(b.alias(), DType::F32), wide, bias.defined() ? to_dtype(bias.alias(), DType::F32) : bias);
+    gemm(to_dtype(a.alias(), DType::F32), to_dtype(b.alias(), DType::F32), wide,
+         bias.defined() ? to_dtype(bias.alias(), DType::F32) : bias);
     return copy_raw(c, wide);
   }
   int64_t d = c.dim();
@@ -52,14 +56,17 @@ Tensor adjoint(const Tensor& t) { return conj(transpose(t, -2, -1)); }
 
 // [batch, m, k] @ [batch, k, n] with its node; batch 1 broadcasts.
 Tensor multiply(const Tensor& a, const Tensor& b, const char* name) {
-  Dims sizes = a.dim() == 3 ? Dims{std::max(a.size(0), b.size(0)), a.size(1), b.size(2)} : Dims{a.size(0), b.size(1)};
+  Dims sizes = a.dim() == 3 ? Dims{std::max(a.size(0), b.size(0)), a.size(1), b.size(2)}
+                            : Dims{a.size(0), b.size(1)};
   Tensor c = empty(sizes, a.dtype(), a.is_meta() || b.is_meta() ? Device::Meta : Device::Cpu);
   gemm(a, b, c);
   if (recording(a, b))
-    record(c, name, {&a, &b}, [a = save(requires_grad(b) ? a : Tensor()), b = save(requires_grad(a) ? b : Tensor())](const Tensor& g, Sink& out) {
-      if (out.needs(0)) out.set(0, matmul(g, adjoint(b())));
-      if (out.needs(1)) out.set(1, matmul(adjoint(a()), g));
-    });
+    record(c, name, {&a, &b},
+           [a = save(requires_grad(b) ? a : Tensor()), b = save(requires_grad(a) ? b : Tensor())](
+               const Tensor& g, Sink& out) {
+             if (out.needs(0)) out.set(0, matmul(g, adjoint(b())));
+             if (out.needs(1)) out.set(1, matmul(adjoint(a()), g));
+           });
   return c;
 }
 }  // namespace
@@ -67,7 +74,8 @@ Tensor multiply(const Tensor& a, const Tensor& b, const char* name) {
 Tensor mm(const Tensor& a, const Tensor& b) {
   LAMPAS_CHECK(a.dim() == 2, "self must be a matrix, got shape ", a.sizes());
   LAMPAS_CHECK(b.dim() == 2, "mat2 must be a matrix, got shape ", b.sizes());
-  LAMPAS_CHECK(a.size(1) == b.size(0), "mat1 and mat2 shapes cannot be multiplied (", a.size(0), "x", a.size(1), " and ", b.size(0), "x", b.size(1), ")");
+  LAMPAS_CHECK(a.size(1) == b.size(0), "mat1 and mat2 shapes cannot be multiplied (", a.size(0),
+               "x", a.size(1), " and ", b.size(0), "x", b.size(1), ")");
   check_types(a, b, "mm");
   return multiply(a, b, "MmBackward0");
 }
@@ -75,21 +83,29 @@ Tensor mm(const Tensor& a, const Tensor& b) {
 Tensor bmm(const Tensor& a, const Tensor& b) {
   LAMPAS_CHECK(a.dim() == 3, "batch1 must be a 3D tensor, got shape ", a.sizes());
   LAMPAS_CHECK(b.dim() == 3, "batch2 must be a 3D tensor, got shape ", b.sizes());
-  LAMPAS_CHECK(a.size(0) == b.size(0) && a.size(2) == b.size(1), "Expected size for first two dimensions of batch2 tensor to be: [", a.size(0), ", ", a.size(2), "] but got: [", b.size(0), ", ", b.size(1), "].");
+  LAMPAS_CHECK(a.size(0) == b.size(0) && a.size(2) == b.size(1),
+               "Expected size for first two dimensions of batch2 tensor to be: [", a.size(0), ", ",
+               a.size(2), "] but got: [", b.size(0), ", ", b.size(1), "].");
   check_types(a, b, "bmm");
   return multiply(a, b, "BmmBackward0");
 }
 
 Tensor mv(const Tensor& a, const Tensor& x) {
-  LAMPAS_CHECK(a.dim() == 2 && x.dim() == 1, "vector + matrix @ vector expected, got ", x.dim(), ", ", a.dim(), ", ", x.dim());
-  LAMPAS_CHECK(a.size(1) == x.size(0), "size mismatch, got input (", a.size(0), "), mat (", a.size(0), "x", a.size(1), "), vec (", x.size(0), ")");
+  LAMPAS_CHECK(a.dim() == 2 && x.dim() == 1, "vector + matrix @ vector expected, got ", x.dim(),
+               ", ", a.dim(), ", ", x.dim());
+  LAMPAS_CHECK(a.size(1) == x.size(0), "size mismatch, got input (", a.size(0), "), mat (",
+               a.size(0), "x", a.size(1), "), vec (", x.size(0), ")");
   return squeeze(mm(a, unsqueeze(x, 1)), Dims{1});
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
-  LAMPAS_CHECK(a.dim() == 1 && b.dim() == 1, "1D tensors expected, but got ", a.dim(), "D and ", b.dim(), "D tensors");
-  LAMPAS_CHECK(a.dtype() == b.dtype(), "dot : expected both vectors to have same dtype, but found ", dtype_name(a.dtype()), " and ", dtype_name(b.dtype()));
-  LAMPAS_CHECK(a.numel() == b.numel(), "inconsistent tensor size, expected tensor [", a.numel(), "] and src [", b.numel(), "] to have the same number of elements, but got ", a.numel(), " and ", b.numel(), " elements respectively");
+  LAMPAS_CHECK(a.dim() == 1 && b.dim() == 1, "1D tensors expected, but got ", a.dim(), "D and ",
+               b.dim(), "D tensors");
+  LAMPAS_CHECK(a.dtype() == b.dtype(), "dot : expected both vectors to have same dtype, but found ",
+               dtype_name(a.dtype()), " and ", dtype_name(b.dtype()));
+  LAMPAS_CHECK(a.numel() == b.numel(), "inconsistent tensor size, expected tensor [", a.numel(),
+               "] and src [", b.numel(), "] to have the same number of elements, but got ",
+               a.numel(), " and ", b.numel(), " elements respectively");
   check_types(a, b, "dot");
   return reshape(mm(unsqueeze(a, 0), unsqueeze(b, 1)), Dims{});
 }
@@ -101,7 +117,8 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 }
 
 namespace {
-Tensor add_scaled_product(const Tensor& c, const Tensor& p, const Scalar& beta, const Scalar& alpha) {
+Tensor add_scaled_product(const Tensor& c, const Tensor& p, const Scalar& beta,
+                          const Scalar& alpha) {
   Tensor scaled = alpha.equals(1) ? p : mul(p, alpha);
   // beta = 0 leaves c out altogether, NaN included.
   if (beta.equals(0)) return scaled;
@@ -109,38 +126,57 @@ Tensor add_scaled_product(const Tensor& c, const Tensor& p, const Scalar& beta, 
 }
 }  // namespace
 
-Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
-  LAMPAS_CHECK(c.dtype() == a.dtype(), "self and mat2 must have the same dtype, but got ", dtype_name(c.dtype()), " and ", dtype_name(b.dtype()));
+Tensor addmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta,
+             const Scalar& alpha) {
+  LAMPAS_CHECK(c.dtype() == a.dtype(), "self and mat2 must have the same dtype, but got ",
+               dtype_name(c.dtype()), " and ", dtype_name(b.dtype()));
   Tensor p = mm(a, b);
-  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(), " must match the existing size ", c.sizes(), " (addmm)");
+  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(),
+               " must match the existing size ", c.sizes(), " (addmm)");
   return add_scaled_product(c, p, beta, alpha);
 }
-Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
+Tensor baddbmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta,
+               const Scalar& alpha) {
   Tensor p = bmm(a, b);
-  LAMPAS_CHECK(c.dtype() == a.dtype(), "Input dtypes must be the same, got: input ", dtype_name(c.dtype()), ", batch1: ", dtype_name(a.dtype()), ", batch2: ", dtype_name(b.dtype()));
-  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(), " must match the existing size ", c.sizes(), " (baddbmm)");
+  LAMPAS_CHECK(c.dtype() == a.dtype(), "Input dtypes must be the same, got: input ",
+               dtype_name(c.dtype()), ", batch1: ", dtype_name(a.dtype()),
+               ", batch2: ", dtype_name(b.dtype()));
+  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(),
+               " must match the existing size ", c.sizes(), " (baddbmm)");
   return add_scaled_product(c, p, beta, alpha);
 }
 
-Tensor addmv(const Tensor& c, const Tensor& a, const Tensor& x, const Scalar& beta, const Scalar& alpha) {
-  LAMPAS_CHECK(a.dim() == 2 && x.dim() == 1 && c.dim() <= 1, "vector + matrix @ vector expected, got ", c.dim(), ", ", a.dim(), ", ", x.dim());
-  LAMPAS_CHECK(a.size(1) == x.size(0) && (c.numel() == a.size(0) || c.numel() == 1), "size mismatch, got input (", c.numel(), "), mat (", a.size(0), "x", a.size(1), "), vec (", x.size(0), ")");
+Tensor addmv(const Tensor& c, const Tensor& a, const Tensor& x, const Scalar& beta,
+             const Scalar& alpha) {
+  LAMPAS_CHECK(a.dim() == 2 && x.dim() == 1 && c.dim() <= 1,
+               "vector + matrix @ vector expected, got ", c.dim(), ", ", a.dim(), ", ", x.dim());
+  LAMPAS_CHECK(a.size(1) == x.size(0) && (c.numel() == a.size(0) || c.numel() == 1),
+               "size mismatch, got input (", c.numel(), "), mat (", a.size(0), "x", a.size(1),
+               "), vec (", x.size(0), ")");
   return add_scaled_product(c, mv(a, x), beta, alpha);
 }
-Tensor addr(const Tensor& c, const Tensor& x, const Tensor& y, const Scalar& beta, const Scalar& alpha) {
-  LAMPAS_CHECK(x.dim() == 1 && y.dim() == 1, "addr: Expected 1-D argument vec1 and vec2, but got ", x.dim(), "-D and ", y.dim(), "-D");
+Tensor addr(const Tensor& c, const Tensor& x, const Tensor& y, const Scalar& beta,
+            const Scalar& alpha) {
+  LAMPAS_CHECK(x.dim() == 1 && y.dim() == 1, "addr: Expected 1-D argument vec1 and vec2, but got ",
+               x.dim(), "-D and ", y.dim(), "-D");
   Tensor p = outer(x, y);
-  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "size mismatch, input: ", c.sizes(), ", v1: ", x.sizes(), ", v2: ", y.sizes());
+  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "size mismatch, input: ", c.sizes(),
+               ", v1: ", x.sizes(), ", v2: ", y.sizes());
   return add_scaled_product(c, p, beta, alpha);
 }
-Tensor addbmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta, const Scalar& alpha) {
+Tensor addbmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta,
+              const Scalar& alpha) {
   Tensor p = sum(bmm(a, b), Dims{0});
-  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(), " must match the existing size ", c.sizes(), " (addbmm)");
+  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(),
+               " must match the existing size ", c.sizes(), " (addbmm)");
   return add_scaled_product(c, p, beta, alpha);
 }
 Tensor inner(const Tensor& a, const Tensor& b) {
-  LAMPAS_CHECK(a.size(-1) == b.size(-1), "inner() the last dimension must match on both input tensors but got shapes ", a.sizes(), " and ", b.sizes());
-  Tensor y = mm(reshape(a, Dims{-1, a.size(-1)}), transpose(reshape(b, Dims{-1, b.size(-1)}), 0, 1));
+  LAMPAS_CHECK(a.size(-1) == b.size(-1),
+               "inner() the last dimension must match on both input tensors but got shapes ",
+               a.sizes(), " and ", b.sizes());
+  Tensor y =
+      mm(reshape(a, Dims{-1, a.size(-1)}), transpose(reshape(b, Dims{-1, b.size(-1)}), 0, 1));
   Dims shape;
   for (int64_t i = 0; i + 1 < a.dim(); ++i) shape.push_back(a.size(i));
   for (int64_t i = 0; i + 1 < b.dim(); ++i) shape.push_back(b.size(i));
@@ -148,7 +184,9 @@ Tensor inner(const Tensor& a, const Tensor& b) {
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  LAMPAS_CHECK(a.dim() > 0 && b.dim() > 0, "both arguments to matmul need to be at least 1D, but they are ", a.dim(), "D and ", b.dim(), "D");
+  LAMPAS_CHECK(a.dim() > 0 && b.dim() > 0,
+               "both arguments to matmul need to be at least 1D, but they are ", a.dim(), "D and ",
+               b.dim(), "D");
   if (a.dim() == 2 && b.dim() == 2) return mm(a, b);
   if (a.dim() == 1 && b.dim() == 1) return dot(a, b);
   if (a.dim() == 2 && b.dim() == 1) return mv(a, b);
@@ -158,8 +196,11 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   }
   if (b.dim() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), Dims{-1});
   check_types(a, b, "matmul");
-  LAMPAS_CHECK(a.size(-1) == b.size(-2), "mat1 and mat2 shapes cannot be multiplied (matmul of ", a.sizes(), " and ", b.sizes(), ": the last size of the first, ", a.size(-1), ", must be the second last of the second, ", b.size(-2), ")");
-  Dims batch_a(IntSpan(a.sizes()).first(a.sizes().size() - 2)), batch_b(IntSpan(b.sizes()).first(b.sizes().size() - 2));
+  LAMPAS_CHECK(a.size(-1) == b.size(-2), "mat1 and mat2 shapes cannot be multiplied (matmul of ",
+               a.sizes(), " and ", b.sizes(), ": the last size of the first, ", a.size(-1),
+               ", must be the second last of the second, ", b.size(-2), ")");
+  Dims batch_a(IntSpan(a.sizes()).first(a.sizes().size() - 2)),
+      batch_b(IntSpan(b.sizes()).first(b.sizes().size() - 2));
   if (b.dim() == 2) {
     // One matrix for the whole batch: the batch is more rows.
     Tensor y = mm(reshape(a, Dims{product(batch_a) * a.size(-2), a.size(-1)}), b);
@@ -183,7 +224,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  LAMPAS_CHECK(weight.dim() == 2 || weight.dim() == 1, "linear: weight must be a matrix, got shape ", weight.sizes());
+  LAMPAS_CHECK(weight.dim() == 2 || weight.dim() == 1,
+               "linear: weight must be a matrix, got shape ", weight.sizes());
   if (weight.dim() == 1) {
     Tensor y = matmul(x, weight);
     return bias.defined() ? add(y, bias) : y;
@@ -191,11 +233,18 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   int64_t in = weight.size(1), out = weight.size(0);
   if (x.dim() == 0 || x.size(-1) != in) {
     int64_t rest = x.dim() > 1 ? x.numel() / std::max<int64_t>(x.size(0), 1) : 0;
-    fail(ErrorKind::Runtime, "mat1 and mat2 shapes cannot be multiplied (", x.dim() > 1 ? x.numel() / std::max<int64_t>(x.size(-1), 1) : 1, "x", x.dim() ? x.size(-1) : 1, " and ", in, "x", out, "): linear takes inputs of ", in, " features, and this one has shape ", x.sizes(), rest == in ? ". Did you mean x.flatten(1)?" : "");
+    fail(ErrorKind::Runtime, "mat1 and mat2 shapes cannot be multiplied (",
+         x.dim() > 1 ? x.numel() / std::max<int64_t>(x.size(-1), 1) : 1, "x",
+         x.dim() ? x.size(-1) : 1, " and ", in, "x", out, "): linear takes inputs of ", in,
+         " features, and this one has shape ", x.sizes(),
+         rest == in ? ". Did you mean x.flatten(1)?" : "");
   }
-  LAMPAS_CHECK(x.dtype() == weight.dtype(), "mat1 and mat2 must have the same dtype, but got ", dtype_name(x.dtype()), " and ", dtype_name(weight.dtype()), " (linear: input and weight). Remedy: x = x.to(weight.dtype)");
+  LAMPAS_CHECK(x.dtype() == weight.dtype(), "mat1 and mat2 must have the same dtype, but got ",
+               dtype_name(x.dtype()), " and ", dtype_name(weight.dtype()),
+               " (linear: input and weight). Remedy: x = x.to(weight.dtype)");
   if (bias.defined()) {
-    LAMPAS_CHECK(bias.dtype() == x.dtype(), "linear: bias must have the input's dtype ", dtype_name(x.dtype()), ", got ", dtype_name(bias.dtype()));
+    LAMPAS_CHECK(bias.dtype() == x.dtype(), "linear: bias must have the input's dtype ",
+                 dtype_name(x.dtype()), ", got ", dtype_name(bias.dtype()));
     if (!(bias.dim() == 1 && bias.size(0) == out)) return add(matmul(x, t(weight)), bias);
   }
   check_types(x, weight, "linear");
@@ -214,18 +263,21 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   shape[shape.size() - 1] = out;
   Tensor y = x.dim() == 2 ? y2 : Tensor::over(y2.storage_ref(), y2.dtype(), shape);
   if (recording(x, weight, bias))
-    record(y, "LinearBackward0", {&x, &weight, &bias}, [x = save(requires_grad(weight) ? x : Tensor()), w = save(requires_grad(x) ? weight : Tensor()), in, out, rows, xs = x.sizes()](const Tensor& g, Sink& sink) {
-      Tensor g2 = g.dim() == 2 ? g : reshape(g, Dims{rows, out});
-      if (sink.needs(0)) {
-        Tensor gx = mm(g2, conj(w()));
-        sink.set(0, xs.size() == 2 ? gx : reshape(gx, xs));
-      }
-      if (sink.needs(1)) {
-        Tensor v = x();
-        sink.set(1, mm(adjoint(g2), v.dim() == 2 ? v : reshape(v, Dims{rows, in})) );
-      }
-      if (sink.needs(2)) sink.set(2, sum(g2, Dims{0}));
-    });
+    record(y, "LinearBackward0", {&x, &weight, &bias},
+           [x = save(requires_grad(weight) ? x : Tensor()),
+            w = save(requires_grad(x) ? weight : Tensor()), in, out, rows,
+            xs = x.sizes()](const Tensor& g, Sink& sink) {
+             Tensor g2 = g.dim() == 2 ? g : reshape(g, Dims{rows, out});
+             if (sink.needs(0)) {
+               Tensor gx = mm(g2, conj(w()));
+               sink.set(0, xs.size() == 2 ? gx : reshape(gx, xs));
+             }
+             if (sink.needs(1)) {
+               Tensor v = x();
+               sink.set(1, mm(adjoint(g2), v.dim() == 2 ? v : reshape(v, Dims{rows, in})));
+             }
+             if (sink.needs(2)) sink.set(2, sum(g2, Dims{0}));
+           });
   return y;
 }
 

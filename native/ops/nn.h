@@ -6,13 +6,16 @@ namespace lampas::ops {
 
 Tensor softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
 Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
-Tensor layer_norm(const Tensor& x, IntSpan shape, const Tensor& weight, const Tensor& bias, double eps);
+Tensor layer_norm(const Tensor& x, IntSpan shape, const Tensor& weight, const Tensor& bias,
+                  double eps);
 Tensor rms_norm(const Tensor& x, IntSpan shape, const Tensor& weight, std::optional<double> eps);
 
 enum class Reduction : uint8_t { None, Mean, Sum };
 // Negative log-likelihood of class indices, from log-probabilities [N, C, ...] or [C].
-Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction, int64_t ignore_index);
+Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction,
+                int64_t ignore_index);
 // The same from logits; also class probabilities as target.
-Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction, int64_t ignore_index, double label_smoothing);
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight,
+                     Reduction reduction, int64_t ignore_index, double label_smoothing);
 
 }  // namespace lampas::ops

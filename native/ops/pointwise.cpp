@@ -19,7 +19,8 @@ namespace {
 enum class Kind { Float, FloatC, Real, RealB, Arith, ArithB, Bits, Ints, Test, TestR, Fp, FpC };
 constexpr uint8_t A = 1, B = 2, C = 4, Y = 8;
 
-using Gradient = Tensor (*)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& y, const double* p);
+using Gradient = Tensor (*)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c,
+                            const Tensor& y, const double* p);
 
 struct Row {
   PointwiseRow info;
@@ -30,15 +31,16 @@ struct Row {
   std::string node_name;
 };
 
-// ---- gradients, from the rows -----------------------------------------------------------------------
-#define LAMPAS_GRADIENT(expr)                                                                        \
-  [](const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& y,            \
-     const double* p) -> Tensor {                                                                    \
-    [[maybe_unused]] const double p0 = p[0], p1 = p[1], p2 = p[2];                                   \
-    (void)g, (void)a, (void)b, (void)c, (void)y;                                                     \
-    [[maybe_unused]] const Tensor none;                                                              \
-    [[maybe_unused]] const Zero zero{g};                                                             \
-    return expr;                                                                                     \
+// ---- gradients, from the rows
+// -----------------------------------------------------------------------
+#define LAMPAS_GRADIENT(expr)                                                             \
+  [](const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& y, \
+     const double* p) -> Tensor {                                                         \
+    [[maybe_unused]] const double p0 = p[0], p1 = p[1], p2 = p[2];                        \
+    (void)g, (void)a, (void)b, (void)c, (void)y;                                          \
+    [[maybe_unused]] const Tensor none;                                                   \
+    [[maybe_unused]] const Zero zero{g};                                                  \
+    return expr;                                                                          \
   }
 // `zero` in a row: zeros of the gradient's shape.
 struct Zero {
@@ -142,11 +144,18 @@ class PointwiseNode final : public Node {
   bool keeps_ = false;
 };
 
-// ---- types ----------------------------------------------------------------------------------------
+// ---- types
+// ----------------------------------------------------------------------------------------
 [[noreturn]] void refuse(const Row& r, DType d) {
   std::string name = r.info.name;
-  if (d == DType::Bool && name == "sub") fail(ErrorKind::Runtime, "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead.");
-  if (d == DType::Bool && name == "neg") fail(ErrorKind::Runtime, "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.");
+  if (d == DType::Bool && name == "sub")
+    fail(ErrorKind::Runtime,
+         "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+         "`logical_xor()` operator instead.");
+  if (d == DType::Bool && name == "neg")
+    fail(ErrorKind::Runtime,
+         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+         "invert a mask, use the `~` or `logical_not()` operator instead.");
   if (name.ends_with("_raw")) name.resize(name.size() - 4);
   fail(ErrorKind::NotImplemented, "\"", name, "\" not implemented for '", dtype_name(d), "'");
 }
@@ -154,15 +163,27 @@ class PointwiseNode final : public Node {
 bool admits(Kind k, DType d) {
   bool boolean = d == DType::Bool, integer = is_integral(d) && !boolean, complex = is_complex(d);
   switch (k) {
-    case Kind::Float: return !complex;
-    case Kind::FloatC: case Kind::ArithB: case Kind::Test: return true;
-    case Kind::Real: return !boolean && !complex;
-    case Kind::RealB: case Kind::TestR: return !complex;
-    case Kind::Arith: return !boolean;
-    case Kind::Bits: return boolean || integer;
-    case Kind::Ints: return integer;
-    case Kind::Fp: return !boolean && !integer && !complex;
-    case Kind::FpC: return !boolean && !integer;
+    case Kind::Float:
+      return !complex;
+    case Kind::FloatC:
+    case Kind::ArithB:
+    case Kind::Test:
+      return true;
+    case Kind::Real:
+      return !boolean && !complex;
+    case Kind::RealB:
+    case Kind::TestR:
+      return !complex;
+    case Kind::Arith:
+      return !boolean;
+    case Kind::Bits:
+      return boolean || integer;
+    case Kind::Ints:
+      return integer;
+    case Kind::Fp:
+      return !boolean && !integer && !complex;
+    case Kind::FpC:
+      return !boolean && !integer;
   }
   return false;
 }
@@ -183,7 +204,8 @@ int64_t grain_of(const Row& r) {
   return r.kind == Kind::Float || r.kind == Kind::FloatC || r.kind == Kind::Fp ? 8192 : 32768;
 }
 
-// ---- running ----------------------------------------------------------------------------------------
+// ---- running
+// ----------------------------------------------------------------------------------------
 struct Operands {
   alignas(16) char numbers[3][16];
   const void* data[3];
@@ -191,7 +213,8 @@ struct Operands {
 };
 
 // All operands lie as `out` does or are numbers, and nothing has to be cast.
-bool run_flat(Pointwise op, const Row& r, std::span<const Operand> in, const Types& t, const Tensor& out, const double* params) {
+bool run_flat(Pointwise op, const Row& r, std::span<const Operand> in, const Types& t,
+              const Tensor& out, const double* params) {
   if (out.dtype() != (t.result == DType::Bool ? DType::Bool : t.loop)) return false;
   Operands o;
   for (size_t i = 0; i < in.size(); ++i) {
@@ -219,13 +242,15 @@ bool run_flat(Pointwise op, const Row& r, std::span<const Operand> in, const Typ
   const int item = itemsize(t.loop), item_out = itemsize(out.dtype());
   parallel_ranges(n, grain, [&](int64_t b, int64_t e) {
     const void* at[3];
-    for (size_t i = 0; i < in.size(); ++i) at[i] = o.mask & (1u << i) ? o.data[i] : static_cast<const char*>(o.data[i]) + b * item;
+    for (size_t i = 0; i < in.size(); ++i)
+      at[i] = o.mask & (1u << i) ? o.data[i] : static_cast<const char*>(o.data[i]) + b * item;
     fn(y + b * item_out, at, o.mask, e - b, params);
   });
   return true;
 }
 
-void run(Pointwise op, const Row& r, std::span<const Operand> in, const Types& t, const Tensor& out, const double* params) {
+void run(Pointwise op, const Row& r, std::span<const Operand> in, const Types& t, const Tensor& out,
+         const double* params) {
   if (out.is_meta() || out.numel() == 0) return;
   bool dense = out.is_contiguous() || dense_strides(out) == out.strides();
   if (dense && run_flat(op, r, in, t, out, params)) return;
@@ -264,11 +289,13 @@ Tensor make_result(std::span<const Operand> in, const Row& r, DType dtype) {
       same = false;
     }
   }
-  if (model && same && !model->is_contiguous()) return empty_strided(shape, dense_strides(*model), dtype, device);
+  if (model && same && !model->is_contiguous())
+    return empty_strided(shape, dense_strides(*model), dtype, device);
   return empty(shape, dtype, device);
 }
 
-Ref<PointwiseNode> make_node(Pointwise op, std::span<const Operand> in, DType dtype, const double* params) {
+Ref<PointwiseNode> make_node(Pointwise op, std::span<const Operand> in, DType dtype,
+                             const double* params) {
   auto node = make_ref<PointwiseNode>(op, params);
   uint8_t reads = 0;
   const Row& r = row(op);
@@ -317,16 +344,20 @@ void pointwise_(Pointwise op, std::span<const Operand> in, const double* params)
   std::string name = std::string(r.info.name) + "_";
   check_inplace(self, name.c_str());
   Types t = types_of(r, in);
-  LAMPAS_CHECK(can_cast(t.result, self.dtype()), name, ": result type ", dtype_name(t.result), " can't be cast to the desired output type ", dtype_name(self.dtype()));
+  LAMPAS_CHECK(can_cast(t.result, self.dtype()), name, ": result type ", dtype_name(t.result),
+               " can't be cast to the desired output type ", dtype_name(self.dtype()));
   Operand parts[3] = {in[0], 0, 0};
   Tensor copies[3];
   for (size_t i = 1; i < in.size(); ++i) {
     parts[i] = in[i];
     if (!in[i].is_tensor()) continue;
     const Tensor& x = in[i].tensor();
-    LAMPAS_CHECK(expandable(x.sizes(), self.sizes()), name, ": output with shape ", self.sizes(), " doesn't match the broadcast shape ", broadcast_shapes(self.sizes(), x.sizes(), name.c_str()));
+    LAMPAS_CHECK(expandable(x.sizes(), self.sizes()), name, ": output with shape ", self.sizes(),
+                 " doesn't match the broadcast shape ",
+                 broadcast_shapes(self.sizes(), x.sizes(), name.c_str()));
     // Other parts of the same memory are read as they were before.
-    if (x.storage_ref() == self.storage_ref() && !(x.strides() == self.strides() && x.offset() == self.offset())) {
+    if (x.storage_ref() == self.storage_ref() &&
+        !(x.strides() == self.strides() && x.offset() == self.offset())) {
       copies[i] = clone(x);
       parts[i] = copies[i];
     }
@@ -340,7 +371,9 @@ void pointwise_(Pointwise op, std::span<const Operand> in, const double* params)
     for (size_t i = 0; i < now.size(); ++i)
       if (node->edges[i].node) reads |= r.saved[i];
     for (size_t i = 0; i < now.size(); ++i)
-      if ((reads & (1 << i)) && now[i].is_tensor() && now[i].tensor().storage_ref() == self.storage_ref()) node->keep_operand(i, clone(now[i].tensor()));
+      if ((reads & (1 << i)) && now[i].is_tensor() &&
+          now[i].tensor().storage_ref() == self.storage_ref())
+        node->keep_operand(i, clone(now[i].tensor()));
   }
   run(op, r, now, t, self, params);
   after_inplace(self, node);

@@ -23,36 +23,39 @@ const PointwiseRow& pointwise_row(Pointwise op);
 
 #define LAMPAS_DECLARE_1(name) \
   inline Tensor name(const Operand& a, double p0 = 0, double p1 = 0, double p2 = 0)
-#define LAMPAS_DECLARE_2(name) \
-  inline Tensor name(const Operand& a, const Operand& b, double p0 = 0, double p1 = 0, double p2 = 0)
-#define LAMPAS_DECLARE_3(name)                                                                   \
-  inline Tensor name(const Operand& a, const Operand& b, const Operand& c, double p0 = 0,        \
+#define LAMPAS_DECLARE_2(name)                                                         \
+  inline Tensor name(const Operand& a, const Operand& b, double p0 = 0, double p1 = 0, \
+                     double p2 = 0)
+#define LAMPAS_DECLARE_3(name)                                                            \
+  inline Tensor name(const Operand& a, const Operand& b, const Operand& c, double p0 = 0, \
                      double p1 = 0, double p2 = 0)
 #define LAMPAS_OPERANDS_1 {a}
 #define LAMPAS_OPERANDS_2 {a, b}
 #define LAMPAS_OPERANDS_3 {a, b, c}
-#define POINTWISE(name, arity, ...)                    \
-  LAMPAS_DECLARE_##arity(name) {                       \
-    const Operand in[] = LAMPAS_OPERANDS_##arity;      \
-    const double p[] = {p0, p1, p2};                   \
-    return pointwise(Pointwise::name, in, p);          \
+#define POINTWISE(name, arity, ...)               \
+  LAMPAS_DECLARE_##arity(name) {                  \
+    const Operand in[] = LAMPAS_OPERANDS_##arity; \
+    const double p[] = {p0, p1, p2};              \
+    return pointwise(Pointwise::name, in, p);     \
   }
 #include "defs/pointwise.def"
 #undef POINTWISE
 
-// ---- rows with more to them -----------------------------------------------------------------------
-Tensor abs(const Operand& a);                          // magnitude of complex numbers
-Tensor pow(const Operand& a, const Operand& b);        // shortcuts for common exponents
-Tensor conj(const Operand& a);                         // itself unless complex
+// ---- rows with more to them
+// -----------------------------------------------------------------------
+Tensor abs(const Operand& a);                             // magnitude of complex numbers
+Tensor pow(const Operand& a, const Operand& b);           // shortcuts for common exponents
+Tensor conj(const Operand& a);                            // itself unless complex
 Tensor floor_divide(const Operand& a, const Operand& b);  // ZeroDivisionError for integers
 Tensor remainder(const Operand& a, const Operand& b);
 Tensor fmod(const Operand& a, const Operand& b);
 Tensor angle(const Tensor& a);
-Tensor polygamma(int64_t n, const Tensor& a);          // n = 0, 1; higher ones by series
+Tensor polygamma(int64_t n, const Tensor& a);  // n = 0, 1; higher ones by series
 Tensor where(const Tensor& condition, const Operand& a, const Operand& b);
 Tensor clamp(const Tensor& x, const std::optional<Scalar>& low, const std::optional<Scalar>& high);
 
-// ---- gradients ------------------------------------------------------------------------------------
+// ---- gradients
+// ------------------------------------------------------------------------------------
 Tensor masked(const Tensor& g, const Tensor& condition);  // g where true, else 0
 // g where `strictly`, half of it where `equal`.
 Tensor share(const Tensor& g, const Tensor& strictly, const Tensor& equal);

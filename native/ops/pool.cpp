@@ -14,7 +14,8 @@
 namespace lampas::ops {
 
 namespace {
-int64_t output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, bool ceil) {
+int64_t output_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
+                    bool ceil) {
   int64_t reach = in + 2 * pad - dilation * (kernel - 1) - 1;
   int64_t out = (ceil ? (reach + stride - 1) / stride : reach / stride) + 1;
   if (reach < 0 && !ceil) out = (reach - stride + 1) / stride + 1;
@@ -51,45 +52,61 @@ Dims result_sizes(const Tensor& x, const Dims& out) {
 }
 template <class F>
 void for_planes(const Planes& p, const F& body) {
-  parallel_ranges(p.count, std::max<int64_t>(1, 8192 / std::max<int64_t>(p.in_size(), 1)), [&](int64_t b, int64_t e) {
-    for (int64_t i = b; i < e; ++i) body(i);
-  });
+  parallel_ranges(p.count, std::max<int64_t>(1, 8192 / std::max<int64_t>(p.in_size(), 1)),
+                  [&](int64_t b, int64_t e) {
+                    for (int64_t i = b; i < e; ++i) body(i);
+                  });
 }
 template <class F>
-void for_floats(DType d, const F& f) { d == DType::F64 ? f(Type<double>()) : f(Type<float>()); }
+void for_floats(DType d, const F& f) {
+  d == DType::F64 ? f(Type<double>()) : f(Type<float>());
+}
 
 template <class F>
 Tensor through_float(const Tensor& x, const F& f) {
   return to_dtype(f(to_dtype(x, DType::F32)), x.dtype());
 }
 void check_float(const Tensor& x, const char* op) {
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '", dtype_name(x.dtype()), "'");
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '",
+                    dtype_name(x.dtype()), "'");
 }
 
 Dims pooled(const Tensor& x, const PoolArgs& a, const char* op) {
   size_t n = a.kernel.size();
-  LAMPAS_CHECK(x.sizes().size() == n + 1 || x.sizes().size() == n + 2, op, "(): Expected ", n + 1, "D or ", n + 2, "D input, but got: ", x.sizes());
+  LAMPAS_CHECK(x.sizes().size() == n + 1 || x.sizes().size() == n + 2, op, "(): Expected ", n + 1,
+               "D or ", n + 2, "D input, but got: ", x.sizes());
   Dims out;
   for (size_t i = 0; i < n; ++i) {
-    LAMPAS_CHECK(a.kernel[i] > 0, op, ": kernel size should be greater than zero, but got ", a.kernel);
+    LAMPAS_CHECK(a.kernel[i] > 0, op, ": kernel size should be greater than zero, but got ",
+                 a.kernel);
     LAMPAS_CHECK(a.stride[i] > 0, op, ": stride should be greater than zero, but got ", a.stride);
     LAMPAS_CHECK(a.padding[i] >= 0, "pad must be non-negative, but got pad: ", a.padding[i]);
-    LAMPAS_CHECK(a.padding[i] * 2 <= (a.kernel[i] - 1) * a.dilation[i] + 1, "pad should be at most half of effective kernel size, but got pad=", a.padding[i], ", kernel_size=", a.kernel[i], " and dilation=", a.dilation[i]);
-    LAMPAS_CHECK(a.dilation[i] > 0, op, ": dilation should be greater than zero, but got ", a.dilation);
-    int64_t in = x.sizes()[x.sizes().size() - n + i], o = output_size(in, a.kernel[i], a.stride[i], a.padding[i], a.dilation[i], a.ceil_mode);
-    LAMPAS_CHECK(o >= 1, op, ": Given input size: ", x.sizes(), ". Calculated output size is too small (", o, " at spatial dimension ", i, ")");
+    LAMPAS_CHECK(a.padding[i] * 2 <= (a.kernel[i] - 1) * a.dilation[i] + 1,
+                 "pad should be at most half of effective kernel size, but got pad=", a.padding[i],
+                 ", kernel_size=", a.kernel[i], " and dilation=", a.dilation[i]);
+    LAMPAS_CHECK(a.dilation[i] > 0, op, ": dilation should be greater than zero, but got ",
+                 a.dilation);
+    int64_t in = x.sizes()[x.sizes().size() - n + i],
+            o = output_size(in, a.kernel[i], a.stride[i], a.padding[i], a.dilation[i], a.ceil_mode);
+    LAMPAS_CHECK(o >= 1, op, ": Given input size: ", x.sizes(),
+                 ". Calculated output size is too small (", o, " at spatial dimension ", i, ")");
     out.push_back(o);
   }
-  for (size_t i = x.sizes().size() - n - (x.sizes().size() == n + 2 ? 1 : 0); i < x.sizes().size(); ++i) LAMPAS_CHECK(x.sizes()[i] > 0, op, "(): Expected ", x.dim(), "D tensor with optional 0 dim batch size for input, but got: ", x.sizes());
+  for (size_t i = x.sizes().size() - n - (x.sizes().size() == n + 2 ? 1 : 0); i < x.sizes().size();
+       ++i)
+    LAMPAS_CHECK(x.sizes()[i] > 0, op, "(): Expected ", x.dim(),
+                 "D tensor with optional 0 dim batch size for input, but got: ", x.sizes());
   return out;
 }
 
 // Windows along each dimension, as ranges (max pooling skips by dilation inside them).
 using Windows = std::vector<Range>[3];
 
-std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& win, const int64_t* step) {
+std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& win,
+                             const int64_t* step) {
   Planes p = planes_of(x, out);
-  Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()), at = empty(y.sizes(), DType::I64);
+  Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()),
+         at = empty(y.sizes(), DType::I64);
   for_floats(x.dtype(), [&]<class T>(Type<T>) {
     for_planes(p, [&](int64_t i) {
       const T* in = xc.data<T>() + i * p.in_size();
@@ -119,12 +136,16 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
   Dims flat_in(IntSpan(sizes).first(sizes.size() - spatial)), flat_out = flat_in;
   flat_in.push_back(product(IntSpan(sizes).last(spatial)));
   flat_out.push_back(product(IntSpan(at.sizes()).last(spatial)));
-  Tensor gx = scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
+  Tensor gx =
+      scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
   return reshape(gx, sizes);
 }
 
-std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win, const int64_t* step, const char* node) {
-  if (x.is_meta()) return {empty(result_sizes(x, out), x.dtype(), Device::Meta), empty(result_sizes(x, out), DType::I64, Device::Meta)};
+std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win,
+                            const int64_t* step, const char* node) {
+  if (x.is_meta())
+    return {empty(result_sizes(x, out), x.dtype(), Device::Meta),
+            empty(result_sizes(x, out), DType::I64, Device::Meta)};
   std::vector<Tensor> r;
   if (is_half(x.dtype())) {
     r = max_over(to_dtype(x.alias(), DType::F32), out, win, step);
@@ -132,7 +153,10 @@ std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win
   } else {
     r = max_over(x, out, win, step);
   }
-  if (recording(x)) record(r[0], node, {&x}, [at = r[1], s = x.sizes(), n = out.size()](const Tensor& g) { return unpool(g, at, s, n); });
+  if (recording(x))
+    record(r[0], node, {&x}, [at = r[1], s = x.sizes(), n = out.size()](const Tensor& g) {
+      return unpool(g, at, s, n);
+    });
   return r;
 }
 
@@ -142,12 +166,15 @@ struct Average {
   std::vector<Range> win[3];
   std::vector<double> size[3];  // of each window, as counted
   double divisor = 0;           // instead of the sizes' product, if not 0
-  double weight(size_t i, size_t j, size_t k) const { return 1 / (divisor ? divisor : size[0][i] * size[1][j] * size[2][k]); }
+  double weight(size_t i, size_t j, size_t k) const {
+    return 1 / (divisor ? divisor : size[0][i] * size[1][j] * size[2][k]);
+  }
 };
 
 Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes);
 Tensor average_backward(const Tensor& g, const Average& a, const Dims& sizes) {
-  if (is_half(g.dtype())) return through_float(g, [&](const Tensor& t) { return average_backward(t, a, sizes); });
+  if (is_half(g.dtype()))
+    return through_float(g, [&](const Tensor& t) { return average_backward(t, a, sizes); });
   Tensor gc = plain(g), x = zeros(sizes, g.dtype());
   for_floats(g.dtype(), [&]<class T>(Type<T>) {
     for_planes(a.p, [&](int64_t n) {
@@ -159,16 +186,20 @@ Tensor average_backward(const Tensor& g, const Average& a, const Dims& sizes) {
             T share = static_cast<T>(*in++ * a.weight(i, j, k));
             for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
               for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
-                for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w) o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
+                for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
+                  o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
           }
     });
   });
-  if (recording(g)) record(x, "AvgPoolBackwardBackward0", {&g}, [a, s = g.sizes()](const Tensor& gg) { return average(gg, a, s); });
+  if (recording(g))
+    record(x, "AvgPoolBackwardBackward0", {&g},
+           [a, s = g.sizes()](const Tensor& gg) { return average(gg, a, s); });
   return x;
 }
 
 Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
-  if (is_half(x.dtype())) return through_float(x, [&](const Tensor& t) { return average(t, a, out_sizes); });
+  if (is_half(x.dtype()))
+    return through_float(x, [&](const Tensor& t) { return average(t, a, out_sizes); });
   Tensor xc = plain(x), y = empty(out_sizes, x.dtype(), x.device());
   if (!x.is_meta())
     for_floats(x.dtype(), [&]<class T>(Type<T>) {
@@ -181,29 +212,39 @@ Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
               T total = 0;
               for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
                 for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
-                  for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w) total += in[(u * a.p.in[1] + v) * a.p.in[2] + w];
+                  for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
+                    total += in[(u * a.p.in[1] + v) * a.p.in[2] + w];
               *o++ = static_cast<T>(total * a.weight(i, j, k));
             }
       });
     });
-  if (recording(x)) record(y, "AvgPoolBackward0", {&x}, [a, s = x.sizes()](const Tensor& g) { return average_backward(g, a, s); });
+  if (recording(x))
+    record(y, "AvgPoolBackward0", {&x},
+           [a, s = x.sizes()](const Tensor& g) { return average_backward(g, a, s); });
   return y;
 }
 
 // Windows of adaptive pooling: as even as whole numbers allow.
 void adaptive_windows(const Planes& p, std::vector<Range>* win) {
   for (int d = 0; d < 3; ++d)
-    for (int64_t o = 0; o < p.out[d]; ++o) win[d].push_back({o * p.in[d] / p.out[d], ((o + 1) * p.in[d] + p.out[d] - 1) / p.out[d]});
+    for (int64_t o = 0; o < p.out[d]; ++o)
+      win[d].push_back({o * p.in[d] / p.out[d], ((o + 1) * p.in[d] + p.out[d] - 1) / p.out[d]});
 }
 Dims adaptive_size(const Tensor& x, const Dims& size, const char* op) {
   size_t n = size.size();
-  LAMPAS_CHECK(x.sizes().size() == n + 1 || x.sizes().size() == n + 2, op, "(): Expected ", n + 1, "D or ", n + 2, "D tensor, but got ", x.sizes());
+  LAMPAS_CHECK(x.sizes().size() == n + 1 || x.sizes().size() == n + 2, op, "(): Expected ", n + 1,
+               "D or ", n + 2, "D tensor, but got ", x.sizes());
   Dims out;
   for (size_t i = 0; i < n; ++i) {
     int64_t in = x.sizes()[x.sizes().size() - n + i];
-    LAMPAS_CHECK(in > 0, op, "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ", x.sizes());
+    LAMPAS_CHECK(
+        in > 0, op,
+        "(): Expected input to have non-zero size for non-batch dimensions, but input has sizes ",
+        x.sizes());
     out.push_back(size[i] == -1 ? in : size[i]);
-    LAMPAS_CHECK(out[i] >= 0, op, "(): elements of output_size must be greater than or equal to 0 but received ", size);
+    LAMPAS_CHECK(out[i] >= 0, op,
+                 "(): elements of output_size must be greater than or equal to 0 but received ",
+                 size);
   }
   return out;
 }
@@ -220,7 +261,8 @@ std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a) {
     int64_t in = x.sizes()[x.sizes().size() - n + i];
     step[lead + i] = a.dilation[i];
     for (int64_t o = 0; o < out[i]; ++o) {
-      int64_t b = o * a.stride[i] - a.padding[i], e = std::min(b + (a.kernel[i] - 1) * a.dilation[i] + 1, in);
+      int64_t b = o * a.stride[i] - a.padding[i],
+              e = std::min(b + (a.kernel[i] - 1) * a.dilation[i] + 1, in);
       while (b < 0) b += a.dilation[i];
       win[lead + i].push_back({b, e});
     }
@@ -244,7 +286,8 @@ Tensor avg_pool(const Tensor& x, const PoolArgs& a) {
       int64_t padded = e - b;
       Range r{std::max<int64_t>(b, 0), std::min(e, in)};
       v.win[lead + i].push_back(r);
-      v.size[lead + i].push_back(static_cast<double>(a.count_include_pad ? padded : r.end - r.begin));
+      v.size[lead + i].push_back(
+          static_cast<double>(a.count_include_pad ? padded : r.end - r.begin));
     }
   }
   return average(x, v, result_sizes(x, out));

@@ -43,7 +43,11 @@ DType result_type(std::span<const Operand> operands) {
 }
 
 DType float_type(DType d) { return is_integral(d) ? default_dtype() : d; }
-DType real_type(DType d) { return d == DType::C64 ? DType::F32 : d == DType::C128 ? DType::F64 : d; }
-DType complex_type(DType d) { return d == DType::F64 || d == DType::C128 ? DType::C128 : DType::C64; }
+DType real_type(DType d) {
+  return d == DType::C64 ? DType::F32 : d == DType::C128 ? DType::F64 : d;
+}
+DType complex_type(DType d) {
+  return d == DType::F64 || d == DType::C128 ? DType::C128 : DType::C64;
+}
 
 }  // namespace lampas::ops

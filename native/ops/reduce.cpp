@@ -16,14 +16,16 @@
 
 namespace lampas::ops {
 
-// ---- which dimensions ---------------------------------------------------------------------------------
+// ---- which dimensions
+// ---------------------------------------------------------------------------------
 std::vector<char> reduced_dims(const Tensor& x, const OptDims& dims, const char* op) {
   std::vector<char> r(x.sizes().size(), !dims || dims->empty());
   if (!dims) return r;
   for (int64_t d : *dims) {
     d = wrap_dim(d, x.dim());
     if (x.dim() == 0) continue;
-    LAMPAS_CHECK(!r[static_cast<size_t>(d)], op, ": dim ", d, " appears multiple times in the list of dims");
+    LAMPAS_CHECK(!r[static_cast<size_t>(d)], op, ": dim ", d,
+                 " appears multiple times in the list of dims");
     r[static_cast<size_t>(d)] = 1;
   }
   return r;
@@ -89,9 +91,15 @@ void reduce_long_row(Reduce r, DType d, char* out, const char* in, int64_t n) {
   if (blocks == 1) return row(out, in, n);
   Tensor parts = empty(Dims{blocks}, to);
   auto* p = static_cast<char*>(parts.data());
-  parallel_for(blocks, [&](int64_t b) { row(p + b * item_to, in + b * kBlock * item, std::min(kBlock, n - b * kBlock)); });
+  parallel_for(blocks, [&](int64_t b) {
+    row(p + b * item_to, in + b * kBlock * item, std::min(kBlock, n - b * kBlock));
+  });
   // Partial sums of squares are only summed, and so on.
-  Reduce again = r == Reduce::SumSquares || r == Reduce::SumAbs || r == Reduce::CountNonzero ? Reduce::Sum : r == Reduce::MaxAbs ? Reduce::Max : r == Reduce::MinAbs ? Reduce::Min : r;
+  Reduce again = r == Reduce::SumSquares || r == Reduce::SumAbs || r == Reduce::CountNonzero
+                     ? Reduce::Sum
+                 : r == Reduce::MaxAbs ? Reduce::Max
+                 : r == Reduce::MinAbs ? Reduce::Min
+                                       : r;
   k.row[static_cast<int>(again)][static_cast<int>(to)](out, p, blocks);
 }
 
@@ -108,7 +116,8 @@ void reduce_columns(Reduce r, DType d, char* out, const char* in, const Lines& l
   if (blocks == 1) {
     parallel_for(l.outer * across, [&](int64_t t) {
       int64_t o = t / across, c = t % across * width;
-      cols(out + (o * l.inner + c) * item_to, in + (o * l.n * l.inner + c) * item, l.n, std::min(width, l.inner - c), l.inner);
+      cols(out + (o * l.inner + c) * item_to, in + (o * l.n * l.inner + c) * item, l.n,
+           std::min(width, l.inner - c), l.inner);
     });
     return;
   }
@@ -116,15 +125,22 @@ void reduce_columns(Reduce r, DType d, char* out, const char* in, const Lines& l
   auto* p = static_cast<char*>(parts.data());
   parallel_for(l.outer * blocks, [&](int64_t t) {
     int64_t o = t / blocks, b = t % blocks;
-    cols(p + t * l.inner * item_to, in + (o * l.n + b * tall) * l.inner * item, std::min(tall, l.n - b * tall), l.inner, l.inner);
+    cols(p + t * l.inner * item_to, in + (o * l.n + b * tall) * l.inner * item,
+         std::min(tall, l.n - b * tall), l.inner, l.inner);
   });
-  Reduce again = r == Reduce::SumSquares || r == Reduce::SumAbs || r == Reduce::CountNonzero ? Reduce::Sum : r == Reduce::MaxAbs ? Reduce::Max : r == Reduce::MinAbs ? Reduce::Min : r;
+  Reduce again = r == Reduce::SumSquares || r == Reduce::SumAbs || r == Reduce::CountNonzero
+                     ? Reduce::Sum
+                 : r == Reduce::MaxAbs ? Reduce::Max
+                 : r == Reduce::MinAbs ? Reduce::Min
+                                       : r;
   auto join = k.cols[static_cast<int>(again)][static_cast<int>(to)];
-  for (int64_t o = 0; o < l.outer; ++o) join(out + o * l.inner * item_to, p + o * blocks * l.inner * item_to, blocks, l.inner, l.inner);
+  for (int64_t o = 0; o < l.outer; ++o)
+    join(out + o * l.inner * item_to, p + o * blocks * l.inner * item_to, blocks, l.inner, l.inner);
 }
 }  // namespace
 
-Tensor reduce_raw(Reduce r, const Tensor& given, const OptDims& dims, bool keepdim, const Scalar& empty_value) {
+Tensor reduce_raw(Reduce r, const Tensor& given, const OptDims& dims, bool keepdim,
+                  const Scalar& empty_value) {
   bool half = is_half(given.dtype());
   Tensor x = half ? to_dtype(given.alias(), DType::F32) : given;
   auto flags = reduced_dims(x, dims, "reduce");
@@ -138,11 +154,14 @@ Tensor reduce_raw(Reduce r, const Tensor& given, const OptDims& dims, bool keepd
       auto* out = static_cast<char*>(y.data());
       auto* in = static_cast<const char*>(l.x.data());
       const int item = itemsize(x.dtype()), item_to = itemsize(to);
-      LAMPAS_CHECK_KIND(NotImplemented, dispatch().reduce.row[static_cast<int>(r)][static_cast<int>(x.dtype())], "this reduction is not implemented for '", dtype_name(x.dtype()), "'");
+      LAMPAS_CHECK_KIND(NotImplemented,
+                        dispatch().reduce.row[static_cast<int>(r)][static_cast<int>(x.dtype())],
+                        "this reduction is not implemented for '", dtype_name(x.dtype()), "'");
       if (l.inner > 1) {
         reduce_columns(r, x.dtype(), out, in, l);
       } else if (l.n > 2 * kBlock && l.outer < 64) {
-        for (int64_t o = 0; o < l.outer; ++o) reduce_long_row(r, x.dtype(), out + o * item_to, in + o * l.n * item, l.n);
+        for (int64_t o = 0; o < l.outer; ++o)
+          reduce_long_row(r, x.dtype(), out + o * item_to, in + o * l.n * item, l.n);
       } else {
         auto row = dispatch().reduce.row[static_cast<int>(r)][static_cast<int>(x.dtype())];
         parallel_ranges(l.outer, std::max<int64_t>(1, 32768 / l.n), [&](int64_t b, int64_t e) {
@@ -175,19 +194,26 @@ int64_t count_of(const Tensor& x, const std::vector<char>& flags) {
 }
 }  // namespace
 
-// ---- sums -----------------------------------------------------------------------------------------
+// ---- sums
+// -----------------------------------------------------------------------------------------
 Tensor sum(const Tensor& x0, const OptDims& dims, bool keepdim, std::optional<DType> dtype) {
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
   Tensor y = reduce_raw(Reduce::Sum, x, dims, keepdim, 0);
   if (dtype && y.dtype() != *dtype) y = to_dtype(y, *dtype);
   if (recording(x) && is_differentiable(y.dtype()))
-    record(y, "SumBackward0", {&x}, [s = x.sizes(), f = reduced_dims(x, dims, "sum")](const Tensor& g) { return widen(g, s, f); });
+    record(y, "SumBackward0", {&x},
+           [s = x.sizes(), f = reduced_dims(x, dims, "sum")](const Tensor& g) {
+             return widen(g, s, f);
+           });
   return y;
 }
 
 Tensor mean(const Tensor& x0, const OptDims& dims, bool keepdim, std::optional<DType> dtype) {
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
-  LAMPAS_CHECK(!is_integral(x.dtype()), "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: ", dtype_name(x.dtype()), ". Remedy: x.float().mean()");
+  LAMPAS_CHECK(!is_integral(x.dtype()),
+               "mean(): could not infer output dtype. Input dtype must be either a floating point "
+               "or complex dtype. Got: ",
+               dtype_name(x.dtype()), ". Remedy: x.float().mean()");
   auto flags = reduced_dims(x, dims, "mean");
   int64_t n = count_of(x, flags);
   Tensor y;
@@ -197,11 +223,16 @@ Tensor mean(const Tensor& x0, const OptDims& dims, bool keepdim, std::optional<D
     y = div(sum(half ? to_dtype(x, DType::F32) : x.alias(), dims, keepdim), static_cast<double>(n));
     if (half) y = to_dtype(y, x.dtype());
   }
-  if (recording(x)) record(y, "MeanBackward0", {&x}, [s = x.sizes(), flags, n](const Tensor& g) { return div(widen(g, s, flags), static_cast<double>(n)); });
+  if (recording(x))
+    record(y, "MeanBackward0", {&x}, [s = x.sizes(), flags, n](const Tensor& g) {
+      return div(widen(g, s, flags), static_cast<double>(n));
+    });
   return y;
 }
 
-Tensor count_nonzero(const Tensor& x, const OptDims& dims) { return reduce_raw(Reduce::CountNonzero, x, dims, false, 0); }
+Tensor count_nonzero(const Tensor& x, const OptDims& dims) {
+  return reduce_raw(Reduce::CountNonzero, x, dims, false, 0);
+}
 Tensor all(const Tensor& x, const OptDims& dims, bool keepdim) {
   Tensor y = reduce_raw(Reduce::All, x, dims, keepdim, true);
   return x.dtype() == DType::U8 ? to_dtype(y, DType::U8) : y;
@@ -223,12 +254,14 @@ Tensor prod_backward(const Tensor& g, const Tensor& x, int64_t dim) {
   if (n == 1) return g;
   Tensor one = ones_like(narrow(x, dim, 0, 1));
   Tensor before = cumprod(cat({one, narrow(x, dim, 0, n - 1)}, dim), dim);
-  Tensor after = flip(cumprod(cat({one, flip(narrow(x, dim, 1, n - 1), Dims{dim})}, dim), dim), Dims{dim});
+  Tensor after =
+      flip(cumprod(cat({one, flip(narrow(x, dim, 1, n - 1), Dims{dim})}, dim), dim), Dims{dim});
   return g * conj(before * after);
 }
 }  // namespace
 
-Tensor prod(const Tensor& x0, const std::optional<int64_t>& dim, bool keepdim, std::optional<DType> dtype) {
+Tensor prod(const Tensor& x0, const std::optional<int64_t>& dim, bool keepdim,
+            std::optional<DType> dtype) {
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
   OptDims dims;
   if (dim) dims = Dims{*dim};
@@ -239,21 +272,29 @@ Tensor prod(const Tensor& x0, const std::optional<int64_t>& dim, bool keepdim, s
       Tensor v = x();
       if (v.dim() == 0) return g;
       if (v.numel() == 0) return zeros_like(v);
-      if (!dim) return reshape(prod_backward(reshape(g, Dims{1}), reshape(v, Dims{-1}), 0), v.sizes());
+      if (!dim)
+        return reshape(prod_backward(reshape(g, Dims{1}), reshape(v, Dims{-1}), 0), v.sizes());
       int64_t d = wrap_dim(*dim, v.dim());
       return prod_backward(keepdim ? g : unsqueeze(g, d), v, d);
     });
   return y;
 }
 
-// ---- extremes ---------------------------------------------------------------------------------------
+// ---- extremes
+// ---------------------------------------------------------------------------------------
 namespace {
-Tensor extreme(Reduce r, const Tensor& x, const OptDims& dims, bool keepdim, const char* op, const char* node) {
-  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), op, ": not implemented for '", dtype_name(x.dtype()), "': complex numbers have no order");
+Tensor extreme(Reduce r, const Tensor& x, const OptDims& dims, bool keepdim, const char* op,
+               const char* node) {
+  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), op, ": not implemented for '",
+                    dtype_name(x.dtype()), "': complex numbers have no order");
   auto flags = reduced_dims(x, dims, op);
   if (x.numel() == 0) {
-    LAMPAS_CHECK(count_of(x, flags) > 0 || product(kept_sizes(x, flags, keepdim)) == 0, op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
-    for (size_t i = 0; i < flags.size(); ++i) LAMPAS_CHECK_INDEX(!flags[i] || x.sizes()[i] > 0, op, "(): Expected reduction dim ", i, " to have non-zero size.");
+    LAMPAS_CHECK(count_of(x, flags) > 0 || product(kept_sizes(x, flags, keepdim)) == 0, op,
+                 "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+                 "reduction dim with the 'dim' argument.");
+    for (size_t i = 0; i < flags.size(); ++i)
+      LAMPAS_CHECK_INDEX(!flags[i] || x.sizes()[i] > 0, op, "(): Expected reduction dim ", i,
+                         " to have non-zero size.");
   }
   Tensor y = reduce_raw(r, x, dims, keepdim, 0);
   if (recording(x))
@@ -271,24 +312,36 @@ Tensor extreme(Reduce r, const Tensor& x, const OptDims& dims, bool keepdim, con
 }
 }  // namespace
 
-Tensor amax(const Tensor& x, const OptDims& dims, bool keepdim) { return extreme(Reduce::Max, x, dims, keepdim, "amax", "AmaxBackward0"); }
-Tensor amin(const Tensor& x, const OptDims& dims, bool keepdim) { return extreme(Reduce::Min, x, dims, keepdim, "amin", "AminBackward0"); }
+Tensor amax(const Tensor& x, const OptDims& dims, bool keepdim) {
+  return extreme(Reduce::Max, x, dims, keepdim, "amax", "AmaxBackward0");
+}
+Tensor amin(const Tensor& x, const OptDims& dims, bool keepdim) {
+  return extreme(Reduce::Min, x, dims, keepdim, "amin", "AminBackward0");
+}
 
 namespace {
-Tensor position(bool largest, const Tensor& x0, const std::optional<int64_t>& dim, bool keepdim, const char* op) {
-  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x0.dtype()) && x0.dtype() != DType::Bool, "\"", op, "_cpu\" not implemented for '", dtype_name(x0.dtype()), "'");
+Tensor position(bool largest, const Tensor& x0, const std::optional<int64_t>& dim, bool keepdim,
+                const char* op) {
+  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x0.dtype()) && x0.dtype() != DType::Bool, "\"", op,
+                    "_cpu\" not implemented for '", dtype_name(x0.dtype()), "'");
   Tensor x = is_half(x0.dtype()) ? to_dtype(x0.alias(), DType::F32) : x0;
   OptDims dims;
   if (dim) dims = Dims{*dim};
   auto flags = reduced_dims(x, dims, op);
-  if (!dim) LAMPAS_CHECK_INDEX(x.numel() > 0, op, "(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument.");
-  if (dim && x.dim()) LAMPAS_CHECK_INDEX(x.size(wrap_dim(*dim, x.dim())) > 0, op, "(): Expected reduction dim ", wrap_dim(*dim, x.dim()), " to have non-zero size.");
+  if (!dim)
+    LAMPAS_CHECK_INDEX(x.numel() > 0, op,
+                       "(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+                       "the reduction dim with the 'dim' argument.");
+  if (dim && x.dim())
+    LAMPAS_CHECK_INDEX(x.size(wrap_dim(*dim, x.dim())) > 0, op, "(): Expected reduction dim ",
+                       wrap_dim(*dim, x.dim()), " to have non-zero size.");
   Tensor y = empty(kept_sizes(x, flags, keepdim), DType::I64, x.device());
   if (x.is_meta() || y.numel() == 0) return y;
   // Rows of the reduced dimension, innermost.
   Tensor rows = contiguous(dim && x.dim() ? transpose(x.alias(), *dim, -1) : x.alias());
   int64_t n = dim ? (x.dim() ? rows.size(-1) : 1) : x.numel(), count = x.numel() / n;
-  auto fn = (largest ? dispatch().reduce.argmax : dispatch().reduce.argmin)[static_cast<int>(x.dtype())];
+  auto fn =
+      (largest ? dispatch().reduce.argmax : dispatch().reduce.argmin)[static_cast<int>(x.dtype())];
   Tensor flat = y;
   bool moved = dim && x.dim() > 1 && wrap_dim(*dim, x.dim()) != x.dim() - 1;
   if (moved) flat = empty(Dims{count}, DType::I64);
@@ -306,8 +359,10 @@ Tensor position(bool largest, const Tensor& x0, const std::optional<int64_t>& di
   return y;
 }
 
-std::vector<Tensor> extreme_with_index(bool largest, const Tensor& x, int64_t dim, bool keepdim, const char* op) {
-  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), "\"", op, "\" not implemented for '", dtype_name(x.dtype()), "'");
+std::vector<Tensor> extreme_with_index(bool largest, const Tensor& x, int64_t dim, bool keepdim,
+                                       const char* op) {
+  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), "\"", op, "\" not implemented for '",
+                    dtype_name(x.dtype()), "'");
   dim = wrap_dim(dim, x.dim());
   Tensor from = x.dtype() == DType::Bool ? to_dtype(x, DType::U8) : x;
   Tensor at = position(largest, from, dim, true, op);
@@ -321,14 +376,25 @@ std::vector<Tensor> extreme_with_index(bool largest, const Tensor& x, int64_t di
 }
 }  // namespace
 
-Tensor argmax(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim) { return position(true, x, dim, keepdim, "argmax"); }
-Tensor argmin(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim) { return position(false, x, dim, keepdim, "argmin"); }
-std::vector<Tensor> max(const Tensor& x, int64_t dim, bool keepdim) { return extreme_with_index(true, x, dim, keepdim, "max"); }
-std::vector<Tensor> min(const Tensor& x, int64_t dim, bool keepdim) { return extreme_with_index(false, x, dim, keepdim, "min"); }
+Tensor argmax(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim) {
+  return position(true, x, dim, keepdim, "argmax");
+}
+Tensor argmin(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim) {
+  return position(false, x, dim, keepdim, "argmin");
+}
+std::vector<Tensor> max(const Tensor& x, int64_t dim, bool keepdim) {
+  return extreme_with_index(true, x, dim, keepdim, "max");
+}
+std::vector<Tensor> min(const Tensor& x, int64_t dim, bool keepdim) {
+  return extreme_with_index(false, x, dim, keepdim, "min");
+}
 
-// ---- moments and norms --------------------------------------------------------------------------------
+// ---- moments and norms
+// --------------------------------------------------------------------------------
 Tensor var(const Tensor& x, const OptDims& dims, double correction, bool keepdim) {
-  LAMPAS_CHECK(!is_integral(x.dtype()), "std and var only support floating point and complex dtypes, got ", dtype_name(x.dtype()));
+  LAMPAS_CHECK(!is_integral(x.dtype()),
+               "std and var only support floating point and complex dtypes, got ",
+               dtype_name(x.dtype()));
   auto flags = reduced_dims(x, dims, "var");
   auto n = static_cast<double>(count_of(x, flags));
   Tensor y;
@@ -337,7 +403,8 @@ Tensor var(const Tensor& x, const OptDims& dims, double correction, bool keepdim
     Tensor v = is_half(x.dtype()) ? to_dtype(x, DType::F32) : x.alias();
     Tensor centred = v - mean(v, dims, true);
     // The second term takes out what rounding of the mean left.
-    y = div(reduce_raw(Reduce::SumSquares, centred, dims, keepdim, 0), std::max(0.0, n - correction));
+    y = div(reduce_raw(Reduce::SumSquares, centred, dims, keepdim, 0),
+            std::max(0.0, n - correction));
     if (is_half(x.dtype())) y = to_dtype(y, x.dtype());
   }
   if (recording(x))
@@ -365,48 +432,59 @@ Tensor logsumexp(const Tensor& x0, const Dims& dims, bool keepdim) {
     }
   }
   if (recording(x))
-    record(y, "LogsumexpBackward0", {&x}, [x = save(x), y = Saved::output(y), flags](const Tensor& g) {
-      Tensor v = x();
-      return widen(g, v.sizes(), flags) * exp(v - widen(y(), v.sizes(), flags));
-    });
+    record(y, "LogsumexpBackward0", {&x},
+           [x = save(x), y = Saved::output(y), flags](const Tensor& g) {
+             Tensor v = x();
+             return widen(g, v.sizes(), flags) * exp(v - widen(y(), v.sizes(), flags));
+           });
   return y;
 }
 
 Tensor norm(const Tensor& x, double p, const OptDims& dims, bool keepdim) {
-  LAMPAS_CHECK(!is_integral(x.dtype()), "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ", dtype_name(x.dtype()));
+  LAMPAS_CHECK(!is_integral(x.dtype()),
+               "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
+               dtype_name(x.dtype()));
   auto flags = reduced_dims(x, dims, "norm");
   Tensor y;
   {
     GradGuard off(false);
     Tensor v = is_half(x.dtype()) ? to_dtype(x, DType::F32) : x.alias();
-    if (p == 2) y = sqrt(reduce_raw(Reduce::SumSquares, v, dims, keepdim, 0));
-    else if (p == 1) y = reduce_raw(Reduce::SumAbs, v, dims, keepdim, 0);
-    else if (p == INFINITY) y = reduce_raw(Reduce::MaxAbs, v, dims, keepdim, 0);
-    else if (p == -INFINITY) y = reduce_raw(Reduce::MinAbs, v, dims, keepdim, INFINITY);
-    else if (p == 0) y = to_dtype(reduce_raw(Reduce::CountNonzero, v, dims, keepdim, 0), real_type(v.dtype()));
-    else y = pow(sum(pow(abs(v), p), dims, keepdim), 1 / p);
+    if (p == 2)
+      y = sqrt(reduce_raw(Reduce::SumSquares, v, dims, keepdim, 0));
+    else if (p == 1)
+      y = reduce_raw(Reduce::SumAbs, v, dims, keepdim, 0);
+    else if (p == INFINITY)
+      y = reduce_raw(Reduce::MaxAbs, v, dims, keepdim, 0);
+    else if (p == -INFINITY)
+      y = reduce_raw(Reduce::MinAbs, v, dims, keepdim, INFINITY);
+    else if (p == 0)
+      y = to_dtype(reduce_raw(Reduce::CountNonzero, v, dims, keepdim, 0), real_type(v.dtype()));
+    else
+      y = pow(sum(pow(abs(v), p), dims, keepdim), 1 / p);
     y = to_dtype(y, real_type(x.dtype()));
   }
   if (recording(x))
-    record(y, "LinalgVectorNormBackward0", {&x}, [x = save(x), y = Saved::output(y), p, flags](const Tensor& g0) {
-      Tensor v = x(), n = widen(y(), v.sizes(), flags), g = widen(g0, v.sizes(), flags);
-      if (p == 0) return zeros_like(v);
-      if (p == 1) return sgn(v) * g;
-      if (p == 2) return v * where(eq(n, 0), zeros_like(g), g / n);
-      if (std::isinf(p)) {
-        Tensor hits = to_dtype(eq(abs(v), n), g.dtype());
-        Dims back;
-        for (size_t i = 0; i < flags.size(); ++i)
-          if (flags[i]) back.push_back(static_cast<int64_t>(i));
-        return sgn(v) * (hits / (back.empty() ? hits : sum(hits, back, true)) * g);
-      }
-      Tensor scale = pow(abs(v), p - 2) * (g / pow(n, p - 1));
-      return v * where(logical_or(eq(n, 0), eq(v, 0)), zeros_like(scale), scale);
-    });
+    record(y, "LinalgVectorNormBackward0", {&x},
+           [x = save(x), y = Saved::output(y), p, flags](const Tensor& g0) {
+             Tensor v = x(), n = widen(y(), v.sizes(), flags), g = widen(g0, v.sizes(), flags);
+             if (p == 0) return zeros_like(v);
+             if (p == 1) return sgn(v) * g;
+             if (p == 2) return v * where(eq(n, 0), zeros_like(g), g / n);
+             if (std::isinf(p)) {
+               Tensor hits = to_dtype(eq(abs(v), n), g.dtype());
+               Dims back;
+               for (size_t i = 0; i < flags.size(); ++i)
+                 if (flags[i]) back.push_back(static_cast<int64_t>(i));
+               return sgn(v) * (hits / (back.empty() ? hits : sum(hits, back, true)) * g);
+             }
+             Tensor scale = pow(abs(v), p - 2) * (g / pow(n, p - 1));
+             return v * where(logical_or(eq(n, 0), eq(v, 0)), zeros_like(scale), scale);
+           });
   return y;
 }
 
-// ---- scans ------------------------------------------------------------------------------------------
+// ---- scans
+// ------------------------------------------------------------------------------------------
 namespace {
 using ScanFn = void (*)(void* out, const void* in, int64_t n, int64_t step);
 Tensor scan(const Tensor& x0, int64_t dim, const ScanFn* table, DType to) {
@@ -433,17 +511,23 @@ Tensor scan(const Tensor& x0, int64_t dim, const ScanFn* table, DType to) {
 Tensor cumsum(const Tensor& x0, int64_t dim, std::optional<DType> dtype) {
   dim = wrap_dim(dim, x0.dim());
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
-  Tensor y = scan(x, dim, dispatch().reduce.cumsum, dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype()));
-  if (recording(x)) record(y, "CumsumBackward0", {&x}, [dim](const Tensor& g) { return g.dim() ? flip(cumsum(flip(g, Dims{dim}), dim), Dims{dim}) : g; });
+  Tensor y = scan(x, dim, dispatch().reduce.cumsum,
+                  dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype()));
+  if (recording(x))
+    record(y, "CumsumBackward0", {&x}, [dim](const Tensor& g) {
+      return g.dim() ? flip(cumsum(flip(g, Dims{dim}), dim), Dims{dim}) : g;
+    });
   return y;
 }
 
 namespace {
-// d/dx_k of sum_i g_i prod_{j<=i} x_j. Without zeros: the reversed cumulative sum of g*y over x; with
-// zeros the products around each zero are formed one by one.
+// d/dx_k of sum_i g_i prod_{j<=i} x_j. Without zeros: the reversed cumulative sum of g*y over x;
+// with zeros the products around each zero are formed one by one.
 Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
   if (x.dim() == 0) return g;
-  auto reversed = [dim](const Tensor& t) { return flip(cumsum(flip(t, Dims{dim}), dim), Dims{dim}); };
+  auto reversed = [dim](const Tensor& t) {
+    return flip(cumsum(flip(t, Dims{dim}), dim), Dims{dim});
+  };
   if (!any_equal(x.alias(), 0)) return div(reversed(g * conj(y)), conj(x));
   int64_t n = x.size(dim);
   std::vector<Tensor> parts;
@@ -451,7 +535,8 @@ Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64
     // Products that leave element k out, from k on.
     Tensor before = k ? prod(narrow(x, dim, 0, k), dim, true) : ones_like(narrow(x, dim, 0, 1));
     Tensor tail = before;
-    if (k + 1 < n) tail = cat({before, before * cumprod(narrow(x, dim, k + 1, n - k - 1), dim)}, dim);
+    if (k + 1 < n)
+      tail = cat({before, before * cumprod(narrow(x, dim, k + 1, n - k - 1), dim)}, dim);
     parts.push_back(sum(narrow(g, dim, k, n - k) * conj(tail), Dims{dim}, true));
   }
   return cat(parts, dim);
@@ -461,15 +546,20 @@ Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64
 Tensor cumprod(const Tensor& x0, int64_t dim, std::optional<DType> dtype) {
   dim = wrap_dim(dim, x0.dim());
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
-  Tensor y = scan(x, dim, dispatch().reduce.cumprod, dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype()));
-  if (recording(x)) record(y, "CumprodBackward0", {&x}, [x = save(x), y = Saved::output(y), dim](const Tensor& g) { return cumprod_backward(g, x(), y(), dim); });
+  Tensor y = scan(x, dim, dispatch().reduce.cumprod,
+                  dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype()));
+  if (recording(x))
+    record(y, "CumprodBackward0", {&x}, [x = save(x), y = Saved::output(y), dim](const Tensor& g) {
+      return cumprod_backward(g, x(), y(), dim);
+    });
   return y;
 }
 
 namespace {
 std::vector<Tensor> running_extreme(const Tensor& x, int64_t dim, bool largest) {
   dim = wrap_dim(dim, x.dim());
-  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), "cummax/cummin: not implemented for '", dtype_name(x.dtype()), "'");
+  LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), "cummax/cummin: not implemented for '",
+                    dtype_name(x.dtype()), "'");
   Tensor v = plain(x), at = empty(x.sizes(), DType::I64);
   int64_t n = x.dim() ? x.size(dim) : 1, inner = 1;
   for (int64_t i = dim + 1; i < x.dim(); ++i) inner *= x.size(i);
@@ -478,9 +568,11 @@ std::vector<Tensor> running_extreme(const Tensor& x, int64_t dim, bool largest) 
     int64_t start = line / inner * n * inner + line % inner, best = 0;
     double top = 0;
     for (int64_t i = 0; i < n; ++i) {
-      double e = load_scalar(x.dtype(), static_cast<char*>(v.data()) + (start + i * inner) * item).to_double();
+      double e = load_scalar(x.dtype(), static_cast<char*>(v.data()) + (start + i * inner) * item)
+                     .to_double();
       // Later equal elements win, and NaN stays.
-      if (i == 0 || std::isnan(e) || (!std::isnan(top) && (largest ? e >= top : e <= top))) best = i, top = e;
+      if (i == 0 || std::isnan(e) || (!std::isnan(top) && (largest ? e >= top : e <= top)))
+        best = i, top = e;
       at.data<int64_t>()[start + i * inner] = best;
     }
   }
@@ -492,13 +584,15 @@ std::vector<Tensor> cummin(const Tensor& x, int64_t dim) { return running_extrem
 
 Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   dim = wrap_dim(dim, x.dim());
-  LAMPAS_CHECK(!is_integral(x.dtype()), "logcumsumexp: not implemented for '", dtype_name(x.dtype()), "'");
+  LAMPAS_CHECK(!is_integral(x.dtype()), "logcumsumexp: not implemented for '",
+               dtype_name(x.dtype()), "'");
   if (x.dim() == 0) return clone(x);
   // One step at a time in the stable pairwise form; differentiable as it stands.
   std::vector<Tensor> parts{narrow(x, dim, 0, std::min<int64_t>(1, x.size(dim)))};
   for (int64_t i = 1; i < x.size(dim); ++i) {
     Tensor next = narrow(x, dim, i, 1);
-    parts.push_back(is_complex(x.dtype()) ? log(exp(parts.back()) + exp(next)) : logaddexp(parts.back(), next));
+    parts.push_back(is_complex(x.dtype()) ? log(exp(parts.back()) + exp(next))
+                                          : logaddexp(parts.back(), next));
   }
   return cat(parts, dim);
 }
@@ -508,7 +602,8 @@ Tensor sum_to_size(const Tensor& x, IntSpan sizes) {
   Dims dims;
   size_t lead = x.sizes().size() - sizes.size();
   for (size_t i = 0; i < x.sizes().size(); ++i)
-    if (i < lead || (sizes[i - lead] == 1 && x.sizes()[i] != 1)) dims.push_back(static_cast<int64_t>(i));
+    if (i < lead || (sizes[i - lead] == 1 && x.sizes()[i] != 1))
+      dims.push_back(static_cast<int64_t>(i));
   Tensor y = dims.empty() ? x : sum(x, dims, true);
   return reshape(y, sizes);
 }

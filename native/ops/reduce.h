@@ -11,15 +11,19 @@ using kernels::Reduce;
 using OptDims = std::optional<Dims>;
 
 // Without autograd: any of the kernels' reductions. An empty reduction gives `empty_value`.
-Tensor reduce_raw(Reduce r, const Tensor& x, const OptDims& dims, bool keepdim, const Scalar& empty_value);
+Tensor reduce_raw(Reduce r, const Tensor& x, const OptDims& dims, bool keepdim,
+                  const Scalar& empty_value);
 // The sizes after reducing, and which dimensions were.
 std::vector<char> reduced_dims(const Tensor& x, const OptDims& dims, const char* op);
 // A reduced tensor with its dropped dimensions put back as size 1, to broadcast against x.
 Tensor restore_dims(const Tensor& y, const Tensor& x, const OptDims& dims, bool keepdim);
 
-Tensor sum(const Tensor& x, const OptDims& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
-Tensor mean(const Tensor& x, const OptDims& dims = {}, bool keepdim = false, std::optional<DType> dtype = {});
-Tensor prod(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim, std::optional<DType> dtype = {});
+Tensor sum(const Tensor& x, const OptDims& dims = {}, bool keepdim = false,
+           std::optional<DType> dtype = {});
+Tensor mean(const Tensor& x, const OptDims& dims = {}, bool keepdim = false,
+            std::optional<DType> dtype = {});
+Tensor prod(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim,
+            std::optional<DType> dtype = {});
 Tensor amax(const Tensor& x, const OptDims& dims, bool keepdim);
 Tensor amin(const Tensor& x, const OptDims& dims, bool keepdim);
 Tensor all(const Tensor& x, const OptDims& dims = {}, bool keepdim = false);

@@ -11,12 +11,14 @@ namespace lampas::ops {
 
 namespace {
 // The reduced values, without a graph: extremes and products one element at a time, in index order.
-Tensor combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce, bool include_self) {
+Tensor combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+               const std::string& reduce, bool include_self) {
   GradGuard off(false);
   Tensor y = contiguous(clone(x.alias()));
   double start = reduce == "prod" ? 1 : reduce == "amax" ? -INFINITY : INFINITY;
   bool integer = is_integral(x.dtype());
-  Tensor touched = scatter(zeros(x.sizes(), DType::Bool), dim, index, ones(index.sizes(), DType::Bool));
+  Tensor touched =
+      scatter(zeros(x.sizes(), DType::Bool), dim, index, ones(index.sizes(), DType::Bool));
   if (!include_self && !integer) y = where(touched, full_like(y, start), y);
   Tensor at = plain(to_dtype(index.alias(), DType::I64)), s = source.alias();
   for (int64_t d = 0; d < std::min(at.dim(), s.dim()); ++d) s = narrow(s, d, 0, at.size(d));
@@ -33,14 +35,16 @@ Tensor combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
       where += (static_cast<int64_t>(d) == dim ? at.data<int64_t>()[i] : c) * strides[d];
     }
     if (shape.empty()) where = 0;
-    Scalar a = load_scalar(x.dtype(), out + where * item), b = load_scalar(x.dtype(), in + i * item), r;
+    Scalar a = load_scalar(x.dtype(), out + where * item),
+           b = load_scalar(x.dtype(), in + i * item), r;
     if (fresh.defined() && fresh.data<bool>()[where]) {
       fresh.data<bool>()[where] = false;
       r = b;
     } else if (reduce == "prod") {
       r = integer ? Scalar(a.to_int() * b.to_int()) : Scalar(a.to_double() * b.to_double());
     } else if (integer) {
-      r = Scalar(reduce == "amax" ? std::max(a.to_int(), b.to_int()) : std::min(a.to_int(), b.to_int()));
+      r = Scalar(reduce == "amax" ? std::max(a.to_int(), b.to_int())
+                                  : std::min(a.to_int(), b.to_int()));
     } else {
       double u = a.to_double(), v = b.to_double();
       r = Scalar(u != u || v != v ? NAN : reduce == "amax" ? std::max(u, v) : std::min(u, v));
@@ -51,47 +55,57 @@ Tensor combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
 }
 }  // namespace
 
-Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const std::string& reduce, bool include_self) {
-  LAMPAS_CHECK(reduce == "sum" || reduce == "prod" || reduce == "mean" || reduce == "amax" || reduce == "amin", "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
+Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                      const std::string& reduce, bool include_self) {
+  LAMPAS_CHECK(reduce == "sum" || reduce == "prod" || reduce == "mean" || reduce == "amax" ||
+                   reduce == "amin",
+               "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
   dim = wrap_dim(dim, x.dim());
   // Also checks shapes, types and ranges.
   Tensor summed = scatter_add(include_self ? x : scatter(x, dim, index, 0), dim, index, source);
   if (reduce == "sum") return summed;
   DType count_type = is_floating(x.dtype()) ? x.dtype() : DType::I64;
-  Tensor base = include_self ? ones(x.sizes(), count_type) : scatter(ones(x.sizes(), count_type), dim, index, 0);
+  Tensor base = include_self ? ones(x.sizes(), count_type)
+                             : scatter(ones(x.sizes(), count_type), dim, index, 0);
   Tensor count = scatter_add(base, dim, index, ones(index.sizes(), count_type));
   if (reduce == "mean") {
     count = clamp(count, Scalar(1), {});
-    return is_integral(x.dtype()) ? to_dtype(floor_divide(summed, count), x.dtype()) : div(summed, count);
+    return is_integral(x.dtype()) ? to_dtype(floor_divide(summed, count), x.dtype())
+                                  : div(summed, count);
   }
-  LAMPAS_CHECK(!is_complex(x.dtype()) || reduce == "prod", "scatter_reduce(): ", reduce, " is not defined for complex tensors");
+  LAMPAS_CHECK(!is_complex(x.dtype()) || reduce == "prod", "scatter_reduce(): ", reduce,
+               " is not defined for complex tensors");
   Tensor y = combine(x, dim, index, source, reduce, include_self);
   if (recording(x, source))
-    record(y, "ScatterReduceBackward0", {&x, &source}, [x = save(x), source = save(source), index = save(index), y = Saved::output(y), dim, reduce, include_self](const Tensor& g, Sink& out) {
-      Tensor a = x(), b = source(), at = index(), r = y();
-      Tensor part = b;
-      for (int64_t d = 0; d < at.dim(); ++d) part = narrow(part, d, 0, at.size(d));
-      auto place = [&](const Tensor& t) {
-        if (t.sizes() == b.sizes()) return t;
-        Tensor whole = zeros(b.sizes(), g.dtype()), corner = whole;
-        for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
-        copy_(corner, t);
-        return whole;
-      };
-      if (reduce == "prod") {
-        Tensor gx = g * where(eq(a, 0), scatter_reduce(ones_like(a), dim, at, b, "prod", true), r / a);
-        out.set(0, include_self ? gx : scatter(g, dim, at, 0));
-        if (out.needs(1)) out.set(1, place(gather(g * r, dim, at) / part));
-        return;
-      }
-      // Equal extremes share the gradient.
-      Tensor hit_x = to_dtype(eq(a, r), g.dtype()), hit_b = to_dtype(eq(part, gather(r, dim, at)), g.dtype());
-      if (!include_self) hit_x = scatter(hit_x, dim, at, 0);
-      Tensor all = scatter_add(hit_x, dim, at, hit_b);
-      Tensor each = g / clamp(all, Scalar(1), {});
-      if (out.needs(0)) out.set(0, include_self ? hit_x * each : scatter(g, dim, at, 0));
-      if (out.needs(1)) out.set(1, place(hit_b * gather(each, dim, at)));
-    });
+    record(y, "ScatterReduceBackward0", {&x, &source},
+           [x = save(x), source = save(source), index = save(index), y = Saved::output(y), dim,
+            reduce, include_self](const Tensor& g, Sink& out) {
+             Tensor a = x(), b = source(), at = index(), r = y();
+             Tensor part = b;
+             for (int64_t d = 0; d < at.dim(); ++d) part = narrow(part, d, 0, at.size(d));
+             auto place = [&](const Tensor& t) {
+               if (t.sizes() == b.sizes()) return t;
+               Tensor whole = zeros(b.sizes(), g.dtype()), corner = whole;
+               for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
+               copy_(corner, t);
+               return whole;
+             };
+             if (reduce == "prod") {
+               Tensor gx = g * where(eq(a, 0),
+                                     scatter_reduce(ones_like(a), dim, at, b, "prod", true), r / a);
+               out.set(0, include_self ? gx : scatter(g, dim, at, 0));
+               if (out.needs(1)) out.set(1, place(gather(g * r, dim, at) / part));
+               return;
+             }
+             // Equal extremes share the gradient.
+             Tensor hit_x = to_dtype(eq(a, r), g.dtype()),
+                    hit_b = to_dtype(eq(part, gather(r, dim, at)), g.dtype());
+             if (!include_self) hit_x = scatter(hit_x, dim, at, 0);
+             Tensor all = scatter_add(hit_x, dim, at, hit_b);
+             Tensor each = g / clamp(all, Scalar(1), {});
+             if (out.needs(0)) out.set(0, include_self ? hit_x * each : scatter(g, dim, at, 0));
+             if (out.needs(1)) out.set(1, place(hit_b * gather(each, dim, at)));
+           });
   return y;
 }
 

@@ -17,10 +17,13 @@ template <class F>
 void for_rows(const Tensor& out, const Tensor& a, const Tensor& b, const F& row) {
   int64_t n = out.dim() ? out.size(-1) : 1, count = n ? out.numel() / n : 0;
   const int64_t bytes = n * itemsize(out.dtype());
-  auto *y = static_cast<char*>(out.data()), *p = static_cast<char*>(a.data()), *q = b.defined() ? static_cast<char*>(b.data()) : nullptr;
-  parallel_ranges(count, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) row(y + i * bytes, p + i * bytes, q + i * bytes, n);
-  });
+  auto *y = static_cast<char*>(out.data()), *p = static_cast<char*>(a.data()),
+       *q = b.defined() ? static_cast<char*>(b.data()) : nullptr;
+  parallel_ranges(count, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t i = begin; i < end; ++i)
+                      row(y + i * bytes, p + i * bytes, q + i * bytes, n);
+                  });
 }
 
 int index_of(DType d) { return d == DType::F64; }
@@ -33,9 +36,12 @@ Tensor softmax_backward(const Tensor& g, const Tensor& y, int64_t dim, bool log)
     Tensor gy = g * y;
     return gy - y * sum(gy, Dims{dim}, true);
   }
-  if (is_half(y.dtype())) return to_dtype(softmax_backward(to_dtype(g, DType::F32), to_dtype(y, DType::F32), dim, log), y.dtype());
+  if (is_half(y.dtype()))
+    return to_dtype(softmax_backward(to_dtype(g, DType::F32), to_dtype(y, DType::F32), dim, log),
+                    y.dtype());
   bool last = y.dim() == 0 || dim == y.dim() - 1;
-  Tensor gc = contiguous(last ? g : transpose(g, dim, -1)), yc = contiguous(last ? y.alias() : transpose(y.alias(), dim, -1));
+  Tensor gc = contiguous(last ? g : transpose(g, dim, -1)),
+         yc = contiguous(last ? y.alias() : transpose(y.alias(), dim, -1));
   Tensor dx = empty(yc.sizes(), y.dtype());
   const auto& k = dispatch().rows;
   auto fn = (log ? k.log_softmax_backward : k.softmax_backward)[index_of(y.dtype())];
@@ -46,7 +52,9 @@ Tensor softmax_backward(const Tensor& g, const Tensor& y, int64_t dim, bool log)
 Tensor softmax_any(const Tensor& x0, int64_t dim, std::optional<DType> dtype, bool log) {
   dim = wrap_dim(dim, x0.dim());
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", log ? "log_softmax" : "softmax", "_lastdim_kernel_impl\" not implemented for '", dtype_name(x.dtype()), "'. Remedy: x.float()");
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", log ? "log_softmax" : "softmax",
+                    "_lastdim_kernel_impl\" not implemented for '", dtype_name(x.dtype()),
+                    "'. Remedy: x.float()");
   Tensor y;
   if (x.is_meta()) {
     y = empty(x.sizes(), x.dtype(), Device::Meta);
@@ -59,19 +67,29 @@ Tensor softmax_any(const Tensor& x0, int64_t dim, std::optional<DType> dtype, bo
     y = empty(c.sizes(), x.dtype());
     const auto& k = dispatch().rows;
     auto fn = (log ? k.log_softmax : k.softmax)[index_of(x.dtype())];
-    if (y.numel()) for_rows(y, c, Tensor(), [&](void* o, const void* a, const void*, int64_t n) { fn(o, a, n); });
+    if (y.numel())
+      for_rows(y, c, Tensor(),
+               [&](void* o, const void* a, const void*, int64_t n) { fn(o, a, n); });
     if (!last) y = contiguous(transpose(y, dim, -1).alias());
   }
   if (recording(x))
-    record(y, log ? "LogSoftmaxBackward0" : "SoftmaxBackward0", {&x}, [y = Saved::output(y), dim, log](const Tensor& g) { return softmax_backward(g, y(), dim, log); });
+    record(y, log ? "LogSoftmaxBackward0" : "SoftmaxBackward0", {&x},
+           [y = Saved::output(y), dim, log](const Tensor& g) {
+             return softmax_backward(g, y(), dim, log);
+           });
   return y;
 }
 }  // namespace
 
-Tensor softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax_any(x, dim, dtype, false); }
-Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax_any(x, dim, dtype, true); }
+Tensor softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
+  return softmax_any(x, dim, dtype, false);
+}
+Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
+  return softmax_any(x, dim, dtype, true);
+}
 
-// ---- layer and RMS normalisation ------------------------------------------------------------------
+// ---- layer and RMS normalisation
+// ------------------------------------------------------------------
 namespace {
 struct Norm {
   Tensor mean, rstd;  // float64, one per row
@@ -80,7 +98,8 @@ struct Norm {
 };
 
 // The formula in public operators, for second derivatives.
-Tensor norm_backward_formula(const Tensor& g, const Tensor& x, const Tensor& w, int64_t n, double eps, bool rms) {
+Tensor norm_backward_formula(const Tensor& g, const Tensor& x, const Tensor& w, int64_t n,
+                             double eps, bool rms) {
   Tensor flat = reshape(x, Dims{-1, n}), gf = reshape(g, Dims{-1, n});
   if (w.defined()) gf = gf * reshape(w, Dims{n});
   Tensor centred = rms ? flat : flat - mean(flat, Dims{1}, true);
@@ -93,21 +112,25 @@ Tensor norm_backward_formula(const Tensor& g, const Tensor& x, const Tensor& w, 
 struct NormGrads {
   Tensor dx, dw, db;
 };
-NormGrads norm_backward(const Tensor& g, const Tensor& x, const Tensor& w, const Norm& s, bool want_x, bool want_w, bool want_b) {
+NormGrads norm_backward(const Tensor& g, const Tensor& x, const Tensor& w, const Norm& s,
+                        bool want_x, bool want_w, bool want_b) {
   Tensor gc = plain(g), xc = plain(x), wc = w.defined() ? plain(w) : w;
   int64_t rows = s.mean.numel(), n = s.n;
   NormGrads out;
   if (want_x) out.dx = empty(x.sizes(), x.dtype());
   // Sums over rows in fixed blocks, joined in order: the same bits on any number of threads.
-  int64_t per = std::max<int64_t>(1, 65536 / std::max<int64_t>(n, 1)), blocks = (rows + per - 1) / per;
+  int64_t per = std::max<int64_t>(1, 65536 / std::max<int64_t>(n, 1)),
+          blocks = (rows + per - 1) / per;
   Tensor part = zeros(Dims{blocks, 2, n}, DType::F64);
   auto fn = dispatch().rows.layer_norm_backward[index_of(x.dtype())];
   const int64_t bytes = n * itemsize(x.dtype());
   parallel_for(blocks, [&](int64_t b) {
     double* dw = part.data<double>() + b * 2 * n;
     for (int64_t r = b * per; r < std::min(rows, (b + 1) * per); ++r)
-      fn(want_x ? static_cast<char*>(out.dx.data()) + r * bytes : nullptr, want_w ? dw : nullptr, want_b ? dw + n : nullptr, static_cast<char*>(gc.data()) + r * bytes,
-         static_cast<char*>(xc.data()) + r * bytes, wc.defined() ? wc.data() : nullptr, s.mean.data<double>()[r], s.rstd.data<double>()[r], n, s.rms);
+      fn(want_x ? static_cast<char*>(out.dx.data()) + r * bytes : nullptr, want_w ? dw : nullptr,
+         want_b ? dw + n : nullptr, static_cast<char*>(gc.data()) + r * bytes,
+         static_cast<char*>(xc.data()) + r * bytes, wc.defined() ? wc.data() : nullptr,
+         s.mean.data<double>()[r], s.rstd.data<double>()[r], n, s.rms);
   });
   if (!want_w && !want_b) return out;
   Tensor total = sum(part, Dims{0});
@@ -116,15 +139,26 @@ NormGrads norm_backward(const Tensor& g, const Tensor& x, const Tensor& w, const
   return out;
 }
 
-Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& b, double eps, bool rms, const char* op) {
-  LAMPAS_CHECK(!shape.empty(), "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = ", shape);
+Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& b, double eps,
+                 bool rms, const char* op) {
+  LAMPAS_CHECK(!shape.empty(),
+               "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
+               "one element, but got normalized_shape = ",
+               shape);
   size_t k = shape.size();
   bool fits = x.sizes().size() >= k;
   for (size_t i = 0; fits && i < k; ++i) fits = x.sizes()[x.sizes().size() - k + i] == shape[i];
-  LAMPAS_CHECK(fits, op, ": Given normalized_shape=", shape, ", expected input with shape [*, ", shape, "], but got input of size ", x.sizes());
-  LAMPAS_CHECK(!w.defined() || w.sizes() == Dims(shape), op, ": Expected weight to be of same shape as normalized_shape, but got weight of shape ", w, " and normalized_shape = ", shape);
-  LAMPAS_CHECK(!b.defined() || b.sizes() == Dims(shape), op, ": Expected bias to be of same shape as normalized_shape, but got bias of shape ", b, " and normalized_shape = ", shape);
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '", dtype_name(x.dtype()), "'");
+  LAMPAS_CHECK(fits, op, ": Given normalized_shape=", shape, ", expected input with shape [*, ",
+               shape, "], but got input of size ", x.sizes());
+  LAMPAS_CHECK(
+      !w.defined() || w.sizes() == Dims(shape), op,
+      ": Expected weight to be of same shape as normalized_shape, but got weight of shape ", w,
+      " and normalized_shape = ", shape);
+  LAMPAS_CHECK(!b.defined() || b.sizes() == Dims(shape), op,
+               ": Expected bias to be of same shape as normalized_shape, but got bias of shape ", b,
+               " and normalized_shape = ", shape);
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '",
+                    dtype_name(x.dtype()), "'");
   if (is_half(x.dtype())) {
     auto wide = [](const Tensor& t) { return t.defined() ? to_dtype(t, DType::F32) : t; };
     return to_dtype(normalize(wide(x), shape, wide(w), wide(b), eps, rms, op), x.dtype());
@@ -135,41 +169,50 @@ Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& 
   int64_t rows = s.n ? x.numel() / s.n : 0;
   s.mean = empty(Dims{rows}, DType::F64);
   s.rstd = empty(Dims{rows}, DType::F64);
-  Tensor xc = plain(x), wc = w.defined() ? plain(to_dtype(w.alias(), x.dtype())) : w, bc = b.defined() ? plain(to_dtype(b.alias(), x.dtype())) : b;
+  Tensor xc = plain(x), wc = w.defined() ? plain(to_dtype(w.alias(), x.dtype())) : w,
+         bc = b.defined() ? plain(to_dtype(b.alias(), x.dtype())) : b;
   Tensor y = empty(x.sizes(), x.dtype());
   auto fn = dispatch().rows.layer_norm[index_of(x.dtype())];
   const int64_t bytes = s.n * itemsize(x.dtype());
-  parallel_ranges(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(s.n, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r)
-      fn(static_cast<char*>(y.data()) + r * bytes, s.mean.data<double>() + r, s.rstd.data<double>() + r, static_cast<char*>(xc.data()) + r * bytes, wc.defined() ? wc.data() : nullptr,
-         bc.defined() ? bc.data() : nullptr, s.n, eps, rms);
-  });
+  parallel_ranges(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(s.n, 1)),
+                  [&](int64_t begin, int64_t end) {
+                    for (int64_t r = begin; r < end; ++r)
+                      fn(static_cast<char*>(y.data()) + r * bytes, s.mean.data<double>() + r,
+                         s.rstd.data<double>() + r, static_cast<char*>(xc.data()) + r * bytes,
+                         wc.defined() ? wc.data() : nullptr, bc.defined() ? bc.data() : nullptr,
+                         s.n, eps, rms);
+                  });
   if (recording(x, w, b))
-    record(y, rms ? "RmsNormBackward0" : "NativeLayerNormBackward0", {&x, &w, &b}, [x = save(x), w = save(w), s, eps, shape = Dims(shape)](const Tensor& g, Sink& out) {
-      Tensor v = x(), weight = w();
-      if (grad_enabled()) {  // create_graph
-        Tensor flat = reshape(v, Dims{-1, s.n}), gf = reshape(g, Dims{-1, s.n});
-        Tensor centred = s.rms ? flat : flat - mean(flat, Dims{1}, true);
-        Tensor h = centred * rsqrt(mean(centred * centred, Dims{1}, true) + eps);
-        if (out.needs(0)) out.set(0, norm_backward_formula(g, v, weight, s.n, eps, s.rms));
-        if (out.needs(1)) out.set(1, reshape(sum(gf * h, Dims{0}), shape));
-        if (out.needs(2)) out.set(2, reshape(sum(gf, Dims{0}), shape));
-        return;
-      }
-      NormGrads d = norm_backward(g, v, weight, s, out.needs(0), out.needs(1), out.needs(2));
-      if (out.needs(0)) out.set(0, d.dx);
-      if (out.needs(1)) out.set(1, reshape(d.dw, shape));
-      if (out.needs(2)) out.set(2, reshape(d.db, shape));
-    });
+    record(y, rms ? "RmsNormBackward0" : "NativeLayerNormBackward0", {&x, &w, &b},
+           [x = save(x), w = save(w), s, eps, shape = Dims(shape)](const Tensor& g, Sink& out) {
+             Tensor v = x(), weight = w();
+             if (grad_enabled()) {  // create_graph
+               Tensor flat = reshape(v, Dims{-1, s.n}), gf = reshape(g, Dims{-1, s.n});
+               Tensor centred = s.rms ? flat : flat - mean(flat, Dims{1}, true);
+               Tensor h = centred * rsqrt(mean(centred * centred, Dims{1}, true) + eps);
+               if (out.needs(0)) out.set(0, norm_backward_formula(g, v, weight, s.n, eps, s.rms));
+               if (out.needs(1)) out.set(1, reshape(sum(gf * h, Dims{0}), shape));
+               if (out.needs(2)) out.set(2, reshape(sum(gf, Dims{0}), shape));
+               return;
+             }
+             NormGrads d = norm_backward(g, v, weight, s, out.needs(0), out.needs(1), out.needs(2));
+             if (out.needs(0)) out.set(0, d.dx);
+             if (out.needs(1)) out.set(1, reshape(d.dw, shape));
+             if (out.needs(2)) out.set(2, reshape(d.db, shape));
+           });
   return y;
 }
 }  // namespace
 
-Tensor layer_norm(const Tensor& x, IntSpan shape, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor layer_norm(const Tensor& x, IntSpan shape, const Tensor& weight, const Tensor& bias,
+                  double eps) {
   return normalize(x, shape, weight, bias, eps, false, "layer_norm");
 }
 Tensor rms_norm(const Tensor& x, IntSpan shape, const Tensor& weight, std::optional<double> eps) {
-  double e = eps.value_or(x.dtype() == DType::F64 ? 2.220446049250313e-16 : x.dtype() == DType::BF16 ? 0.0078125 : x.dtype() == DType::F16 ? 0.0009765625 : 1.1920928955078125e-07);
+  double e = eps.value_or(x.dtype() == DType::F64    ? 2.220446049250313e-16
+                          : x.dtype() == DType::BF16 ? 0.0078125
+                          : x.dtype() == DType::F16  ? 0.0009765625
+                                                     : 1.1920928955078125e-07);
   return normalize(x, shape, weight, Tensor(), e, true, "rms_norm");
 }
 

@@ -16,11 +16,12 @@ std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim);
 struct Unique {
   Tensor values, inverse, counts;
 };
-Unique unique(const Tensor& x);              // of all elements, sorted
+Unique unique(const Tensor& x);  // of all elements, sorted
 Unique unique_rows(const Tensor& x, int64_t dim);
 Unique unique_consecutive(const Tensor& x);  // runs of equal elements
 
-Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool int32, const Tensor& sorter);
+Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool int32,
+                    const Tensor& sorter);
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength);
 Tensor histc(const Tensor& x, int64_t bins, double low, double high);
 

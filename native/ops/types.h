@@ -16,7 +16,8 @@ template <class F>
 decltype(auto) for_dtype(DType d, F&& f) {
   switch (d) {
 #define LAMPAS_CASE(T, D) \
-  case DType::D: return f(Type<T>());
+  case DType::D:          \
+    return f(Type<T>());
     LAMPAS_DTYPES(LAMPAS_CASE)
 #undef LAMPAS_CASE
   }
@@ -30,11 +31,16 @@ struct Word16 {
 template <class F>
 decltype(auto) for_itemsize(int bytes, F&& f) {
   switch (bytes) {
-    case 1: return f(Type<uint8_t>());
-    case 2: return f(Type<uint16_t>());
-    case 4: return f(Type<uint32_t>());
-    case 8: return f(Type<uint64_t>());
-    default: return f(Type<Word16>());
+    case 1:
+      return f(Type<uint8_t>());
+    case 2:
+      return f(Type<uint16_t>());
+    case 4:
+      return f(Type<uint32_t>());
+    case 8:
+      return f(Type<uint64_t>());
+    default:
+      return f(Type<Word16>());
   }
 }
 

@@ -21,7 +21,8 @@ int64_t extent(const Geometry& g) {
 bool overlaps(const Geometry& g) {
   Dims order(g.sizes.size(), 0);
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int64_t>(i);
-  std::sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return g.strides[a] < g.strides[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](int64_t a, int64_t b) { return g.strides[a] < g.strides[b]; });
   int64_t reach = 0;  // largest offset of the dimensions so far
   for (int64_t d : order) {
     if (g.sizes[d] <= 1) continue;
@@ -49,28 +50,36 @@ void add_elements(T* to, const T* from, const Geometry& g) {
 void add_overlapping(const Tensor& to, const Tensor& from, const Geometry& g) {
   Tensor dense = plain(from);
   switch (to.dtype()) {
-    case DType::F32: return add_elements(to.data<float>(), dense.data<float>(), g);
-    case DType::F64: return add_elements(to.data<double>(), dense.data<double>(), g);
-    case DType::C64: return add_elements(to.data<c64>(), dense.data<c64>(), g);
-    case DType::C128: return add_elements(to.data<c128>(), dense.data<c128>(), g);
-    default: fail(ErrorKind::Assertion, "scatter_view: no gradient of type ", dtype_name(to.dtype()));
+    case DType::F32:
+      return add_elements(to.data<float>(), dense.data<float>(), g);
+    case DType::F64:
+      return add_elements(to.data<double>(), dense.data<double>(), g);
+    case DType::C64:
+      return add_elements(to.data<c64>(), dense.data<c64>(), g);
+    case DType::C128:
+      return add_elements(to.data<c128>(), dense.data<c128>(), g);
+    default:
+      fail(ErrorKind::Assertion, "scatter_view: no gradient of type ", dtype_name(to.dtype()));
   }
 }
 }  // namespace
 
 Tensor scatter_view(const Tensor& g, const Geometry& from, const Geometry& to) {
-  if (is_half(g.dtype())) return to_dtype(scatter_view(to_dtype(g, DType::F32), from, to), g.dtype());
+  if (is_half(g.dtype()))
+    return to_dtype(scatter_view(to_dtype(g, DType::F32), from, to), g.dtype());
   // The memory both geometries lie in, from its first element that either of them touches.
   int64_t low = std::min(from.offset, to.offset);
   int64_t size = std::max(from.offset - low + extent(from), to.offset - low + extent(to));
   bool simple = from.strides == contiguous_strides(from.sizes) && to.offset >= from.offset &&
                 to.offset - from.offset + extent(to) <= product(from.sizes);
-  Tensor memory = simple ? zeros(from.sizes, g.dtype(), g.device()) : zeros(Dims{size}, g.dtype(), g.device());
+  Tensor memory =
+      simple ? zeros(from.sizes, g.dtype(), g.device()) : zeros(Dims{size}, g.dtype(), g.device());
   if (!g.is_meta()) {
     Geometry place{to.sizes, to.strides, to.offset - (simple ? from.offset : low)};
     Tensor part = memory.alias(place.sizes, place.strides, place.offset);
     if (overlaps(place))
-      add_overlapping(memory.alias(Dims{memory.numel() - place.offset}, Dims{1}, place.offset), g.alias(), place);
+      add_overlapping(memory.alias(Dims{memory.numel() - place.offset}, Dims{1}, place.offset),
+                      g.alias(), place);
     else
       copy_raw(part, g);
   }
@@ -81,8 +90,11 @@ Tensor scatter_view(const Tensor& g, const Geometry& from, const Geometry& to) {
       // Elements that x names more than once share their gradient: each gets it all divided among
       // its names, as PyTorch does for expanded inputs.
       Tensor counts = zeros(Dims{size}, g.dtype());
-      add_overlapping(counts, ones(from.sizes, g.dtype()), from.offset == low ? from : Geometry{from.sizes, from.strides, from.offset - low});
-      out = engine_math.divide(clone(strided), clone(counts.alias(from.sizes, from.strides, from.offset - low)));
+      add_overlapping(
+          counts, ones(from.sizes, g.dtype()),
+          from.offset == low ? from : Geometry{from.sizes, from.strides, from.offset - low});
+      out = engine_math.divide(clone(strided),
+                               clone(counts.alias(from.sizes, from.strides, from.offset - low)));
     } else {
       out = clone(strided);
     }

@@ -10,7 +10,8 @@ namespace lampas::ops {
 namespace {
 // A view of x whose gradient `back` maps to x's.
 template <class F>
-Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, const char* name, F back) {
+Tensor make_view(const Tensor& x, Dims sizes, Dims strides, int64_t offset, const char* name,
+                 F back) {
   Tensor y = x.alias(std::move(sizes), std::move(strides), offset);
   if (recording(x)) record(y, name, {&x}, std::move(back));
   mark_view(y, x);
@@ -36,18 +37,21 @@ Dims infer_size(IntSpan sizes, int64_t numel) {
       LAMPAS_CHECK(at < 0, "only one dimension can be inferred, got shape ", sizes);
       at = static_cast<int64_t>(i);
     } else {
-      LAMPAS_CHECK(sizes[i] >= 0, "invalid shape dimension ", sizes[i], " at index ", i, " of shape ", sizes);
+      LAMPAS_CHECK(sizes[i] >= 0, "invalid shape dimension ", sizes[i], " at index ", i,
+                   " of shape ", sizes);
       known *= sizes[i];
     }
   }
   if (at >= 0) {
-    LAMPAS_CHECK(known != 0, "cannot reshape tensor of ", numel, " elements into shape ", sizes, " because the unspecified dimension size -1 can be any value and is ambiguous");
+    LAMPAS_CHECK(known != 0, "cannot reshape tensor of ", numel, " elements into shape ", sizes,
+                 " because the unspecified dimension size -1 can be any value and is ambiguous");
     if (numel % known == 0) {
       out[static_cast<size_t>(at)] = numel / known;
       return out;
     }
   }
-  LAMPAS_CHECK(at < 0 && known == numel, "shape '", sizes, "' is invalid for input of size ", numel);
+  LAMPAS_CHECK(at < 0 && known == numel, "shape '", sizes, "' is invalid for input of size ",
+               numel);
   return out;
 }
 
@@ -77,21 +81,29 @@ std::optional<Dims> view_strides(const Tensor& x, IntSpan sizes) {
 
 // ---- views --------------------------------------------------------------------------------------
 Tensor as_strided(const Tensor& x, IntSpan sizes, IntSpan strides, int64_t offset) {
-  LAMPAS_CHECK(sizes.size() == strides.size(), "mismatch in length of strides and shape: ", strides, " and ", sizes);
+  LAMPAS_CHECK(sizes.size() == strides.size(), "mismatch in length of strides and shape: ", strides,
+               " and ", sizes);
   int64_t last = offset;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    LAMPAS_CHECK(strides[i] >= 0, "as_strided: Negative strides are not supported, got strides: ", strides);
-    LAMPAS_CHECK(sizes[i] >= 0, "Trying to create tensor with negative dimension ", sizes[i], ": ", sizes);
+    LAMPAS_CHECK(strides[i] >= 0,
+                 "as_strided: Negative strides are not supported, got strides: ", strides);
+    LAMPAS_CHECK(sizes[i] >= 0, "Trying to create tensor with negative dimension ", sizes[i], ": ",
+                 sizes);
     last += (sizes[i] - 1) * strides[i];
   }
   LAMPAS_CHECK(offset >= 0, "Tensor: invalid storage offset ", offset);
   if (product(sizes))
-    LAMPAS_CHECK(static_cast<size_t>((last + 1) * itemsize(x.dtype())) <= x.storage().nbytes, "setStorage: sizes ", sizes, ", strides ", strides, ", storage offset ", offset, ", and itemsize ", itemsize(x.dtype()), " requiring a storage size of ", (last + 1) * itemsize(x.dtype()), " are out of bounds for storage of size ", x.storage().nbytes);
+    LAMPAS_CHECK(static_cast<size_t>((last + 1) * itemsize(x.dtype())) <= x.storage().nbytes,
+                 "setStorage: sizes ", sizes, ", strides ", strides, ", storage offset ", offset,
+                 ", and itemsize ", itemsize(x.dtype()), " requiring a storage size of ",
+                 (last + 1) * itemsize(x.dtype()), " are out of bounds for storage of size ",
+                 x.storage().nbytes);
   return subview(x, sizes, strides, offset, "AsStridedBackward0");
 }
 
 Tensor subview(const Tensor& x, Dims sizes, Dims strides, int64_t offset, const char* name) {
-  if (!recording(x)) return make_view(x, std::move(sizes), std::move(strides), offset, name, nullptr_back);
+  if (!recording(x))
+    return make_view(x, std::move(sizes), std::move(strides), offset, name, nullptr_back);
   Geometry from{x.sizes(), x.strides(), x.offset()}, to{sizes, strides, offset};
   return make_view(x, std::move(sizes), std::move(strides), offset, name,
                    [from, to](const Tensor& g) { return scatter_view(g, from, to); });
@@ -100,8 +112,13 @@ Tensor subview(const Tensor& x, Dims sizes, Dims strides, int64_t offset, const 
 Tensor view(const Tensor& x, IntSpan sizes) {
   Dims want = infer_size(sizes, x.numel());
   auto strides = view_strides(x, want);
-  LAMPAS_CHECK(strides, "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous subspaces). Use .reshape(...) instead. The input has size ", x.sizes(), " and stride ", x.strides(), ", asked for ", want);
-  return make_view(x, want, *strides, x.offset(), "ViewBackward0", [s = x.sizes()](const Tensor& g) { return reshape(g, s); });
+  LAMPAS_CHECK(
+      strides,
+      "view size is not compatible with input tensor's size and stride (at least one dimension "
+      "spans across two contiguous subspaces). Use .reshape(...) instead. The input has size ",
+      x.sizes(), " and stride ", x.strides(), ", asked for ", want);
+  return make_view(x, want, *strides, x.offset(), "ViewBackward0",
+                   [s = x.sizes()](const Tensor& g) { return reshape(g, s); });
 }
 
 Tensor reshape(const Tensor& x, IntSpan sizes) {
@@ -114,17 +131,23 @@ Tensor reshape(const Tensor& x, IntSpan sizes) {
 }
 
 Tensor expand(const Tensor& x, IntSpan sizes) {
-  LAMPAS_CHECK(sizes.size() >= x.sizes().size(), "expand(", x, ", size=", sizes, "): the number of sizes provided (", sizes.size(), ") must be greater or equal to the number of dimensions in the tensor (", x.dim(), ")");
+  LAMPAS_CHECK(sizes.size() >= x.sizes().size(), "expand(", x, ", size=", sizes,
+               "): the number of sizes provided (", sizes.size(),
+               ") must be greater or equal to the number of dimensions in the tensor (", x.dim(),
+               ")");
   Dims want(sizes), strides(sizes.size(), 0);
   size_t lead = sizes.size() - x.sizes().size();
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (i < lead) {
-      LAMPAS_CHECK(sizes[i] >= 0, "The expanded size of the tensor (", sizes[i], ") isn't allowed in a leading, non-existing dimension ", i);
+      LAMPAS_CHECK(sizes[i] >= 0, "The expanded size of the tensor (", sizes[i],
+                   ") isn't allowed in a leading, non-existing dimension ", i);
       continue;
     }
     int64_t have = x.sizes()[i - lead];
     if (sizes[i] == -1) want[i] = have;
-    LAMPAS_CHECK(want[i] == have || have == 1, "The expanded size of the tensor (", sizes[i], ") must match the existing size (", have, ") at non-singleton dimension ", i, ".  Target sizes: ", sizes, ".  Tensor sizes: ", x.sizes());
+    LAMPAS_CHECK(want[i] == have || have == 1, "The expanded size of the tensor (", sizes[i],
+                 ") must match the existing size (", have, ") at non-singleton dimension ", i,
+                 ".  Target sizes: ", sizes, ".  Tensor sizes: ", x.sizes());
     strides[i] = want[i] == have ? x.strides()[i - lead] : 0;
   }
   return make_view(x, std::move(want), std::move(strides), x.offset(), "ExpandBackward0",
@@ -132,7 +155,10 @@ Tensor expand(const Tensor& x, IntSpan sizes) {
 }
 
 Tensor permute(const Tensor& x, IntSpan dims) {
-  LAMPAS_CHECK(dims.size() == x.sizes().size(), "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions i.e. input.dim() = ", x.dim(), " is not equal to len(dims) = ", dims.size());
+  LAMPAS_CHECK(dims.size() == x.sizes().size(),
+               "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+               "length of the desired ordering of dimensions i.e. input.dim() = ",
+               x.dim(), " is not equal to len(dims) = ", dims.size());
   Dims sizes, strides, back(dims.size(), -1);
   for (size_t i = 0; i < dims.size(); ++i) {
     int64_t d = wrap_dim(dims[i], x.dim());
@@ -141,7 +167,8 @@ Tensor permute(const Tensor& x, IntSpan dims) {
     sizes.push_back(x.size(d));
     strides.push_back(x.stride(d));
   }
-  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "PermuteBackward0", [back](const Tensor& g) { return permute(g, back); });
+  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "PermuteBackward0",
+                   [back](const Tensor& g) { return permute(g, back); });
 }
 
 Tensor transpose(const Tensor& x, int64_t a, int64_t b) {
@@ -152,16 +179,19 @@ Tensor transpose(const Tensor& x, int64_t a, int64_t b) {
     std::swap(sizes[a], sizes[b]);
     std::swap(strides[a], strides[b]);
   }
-  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "TransposeBackward0", [a, b](const Tensor& g) { return transpose(g, a, b); });
+  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "TransposeBackward0",
+                   [a, b](const Tensor& g) { return transpose(g, a, b); });
 }
 
 Tensor t(const Tensor& x) {
-  LAMPAS_CHECK(x.dim() <= 2, "t() expects a tensor with <= 2 dimensions, but self is ", x.dim(), "D. Remedy: x.mT swaps the last two dimensions");
+  LAMPAS_CHECK(x.dim() <= 2, "t() expects a tensor with <= 2 dimensions, but self is ", x.dim(),
+               "D. Remedy: x.mT swaps the last two dimensions");
   return x.dim() < 2 ? transpose(x, 0, 0) : transpose(x, 0, 1);
 }
 
 Tensor mT(const Tensor& x) {
-  LAMPAS_CHECK(x.dim() >= 2, "tensor.mT is only supported on matrices or batches of matrices. Got ", x.dim(), "-D tensor.");
+  LAMPAS_CHECK(x.dim() >= 2, "tensor.mT is only supported on matrices or batches of matrices. Got ",
+               x.dim(), "-D tensor.");
   return transpose(x, -2, -1);
 }
 
@@ -169,7 +199,8 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   LAMPAS_CHECK_INDEX(x.dim() > 0, "select() cannot be applied to a 0-dim tensor.");
   dim = wrap_dim(dim, x.dim());
   int64_t n = x.size(dim);
-  LAMPAS_CHECK_INDEX(index >= -n && index < n, "select(): index ", index, " out of range for tensor of size ", x.sizes(), " at dimension ", dim);
+  LAMPAS_CHECK_INDEX(index >= -n && index < n, "select(): index ", index,
+                     " out of range for tensor of size ", x.sizes(), " at dimension ", dim);
   if (index < 0) index += n;
   Dims sizes = x.sizes(), strides = x.strides();
   int64_t offset = x.offset() + index * strides[dim];
@@ -178,7 +209,8 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   return subview(x, std::move(sizes), std::move(strides), offset, "SelectBackward0");
 }
 
-Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step) {
+Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
+             int64_t step) {
   LAMPAS_CHECK(x.dim() > 0, "slice() cannot be applied to a 0-dim tensor.");
   dim = wrap_dim(dim, x.dim());
   LAMPAS_CHECK(step > 0, "slice step must be positive, got ", step);
@@ -200,9 +232,11 @@ Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
   dim = wrap_dim(dim, x.dim());
   int64_t n = x.size(dim);
   LAMPAS_CHECK(length >= 0, "narrow(): length must be non-negative.");
-  LAMPAS_CHECK_INDEX(start >= -n && start <= n, "start out of range (expected to be in range of [", -n, ", ", n, "], but got ", start, ")");
+  LAMPAS_CHECK_INDEX(start >= -n && start <= n, "start out of range (expected to be in range of [",
+                     -n, ", ", n, "], but got ", start, ")");
   if (start < 0) start += n;
-  LAMPAS_CHECK(start + length <= n, "start (", start, ") + length (", length, ") exceeds dimension size (", n, ").");
+  LAMPAS_CHECK(start + length <= n, "start (", start, ") + length (", length,
+               ") exceeds dimension size (", n, ").");
   return slice(x, dim, start, start + length);
 }
 
@@ -219,7 +253,8 @@ Tensor squeeze(const Tensor& x, std::optional<Dims> dims) {
       sizes.push_back(x.sizes()[i]);
       strides.push_back(x.strides()[i]);
     }
-  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "SqueezeBackward0", [s = x.sizes()](const Tensor& g) { return reshape(g, s); });
+  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "SqueezeBackward0",
+                   [s = x.sizes()](const Tensor& g) { return reshape(g, s); });
 }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
@@ -228,7 +263,8 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
   int64_t stride = dim < x.dim() ? sizes[dim] * strides[dim] : 1;
   sizes.insert(static_cast<size_t>(dim), 1);
   strides.insert(static_cast<size_t>(dim), stride);
-  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "UnsqueezeBackward0", [s = x.sizes()](const Tensor& g) { return reshape(g, s); });
+  return make_view(x, std::move(sizes), std::move(strides), x.offset(), "UnsqueezeBackward0",
+                   [s = x.sizes()](const Tensor& g) { return reshape(g, s); });
 }
 
 Tensor flatten(const Tensor& x, int64_t start, int64_t end) {
@@ -254,7 +290,9 @@ Tensor unflatten(const Tensor& x, int64_t dim, IntSpan sizes) {
   int64_t known = 1;
   bool infer = false;
   for (int64_t s : sizes) s == -1 ? void(infer = true) : void(known *= s);
-  LAMPAS_CHECK(infer ? known != 0 && x.size(dim) % known == 0 : known == x.size(dim), "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim ", dim, " (", x.size(dim), ") in the input tensor");
+  LAMPAS_CHECK(infer ? known != 0 && x.size(dim) % known == 0 : known == x.size(dim),
+               "unflatten: Provided sizes ", sizes, " don't multiply up to the size of dim ", dim,
+               " (", x.size(dim), ") in the input tensor");
   Dims want, part = infer_size(sizes, x.size(dim));
   for (int64_t i = 0; i < x.dim(); ++i) {
     if (i != dim)
@@ -266,11 +304,14 @@ Tensor unflatten(const Tensor& x, int64_t dim, IntSpan sizes) {
 }
 
 Tensor movedim(const Tensor& x, IntSpan from, IntSpan to) {
-  LAMPAS_CHECK(from.size() == to.size(), "movedim: Invalid source or destination dims: source (", from, " dims) should contain the same number of dims as destination (", to, " dims)");
+  LAMPAS_CHECK(from.size() == to.size(), "movedim: Invalid source or destination dims: source (",
+               from, " dims) should contain the same number of dims as destination (", to,
+               " dims)");
   Dims order(x.sizes().size(), -1), taken(x.sizes().size(), 0);
   for (size_t i = 0; i < from.size(); ++i) {
     int64_t f = wrap_dim(from[i], x.dim()), d = wrap_dim(to[i], x.dim());
-    LAMPAS_CHECK(!taken[f] && order[d] < 0, "movedim: repeated dim in `source` (", from, ") or `destination` (", to, ")");
+    LAMPAS_CHECK(!taken[f] && order[d] < 0, "movedim: repeated dim in `source` (", from,
+                 ") or `destination` (", to, ")");
     taken[f] = 1;
     order[d] = f;
   }
@@ -286,7 +327,8 @@ Tensor movedim(const Tensor& x, IntSpan from, IntSpan to) {
 Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   int64_t a = wrap_dim(dim1, x.dim()), b = wrap_dim(dim2, x.dim());
   LAMPAS_CHECK(a != b, "diagonal dimensions cannot be identical ", dim1, ", ", dim2);
-  int64_t n = offset >= 0 ? std::min(x.size(a), x.size(b) - offset) : std::min(x.size(a) + offset, x.size(b));
+  int64_t n = offset >= 0 ? std::min(x.size(a), x.size(b) - offset)
+                          : std::min(x.size(a) + offset, x.size(b));
   n = std::max<int64_t>(n, 0);
   int64_t start = x.offset();
   if (n > 0) start += offset >= 0 ? offset * x.stride(b) : -offset * x.stride(a);
@@ -305,7 +347,8 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   dim = wrap_dim(dim, x.dim());
   LAMPAS_CHECK(step > 0, "step is ", step, " but must be > 0");
   int64_t n = x.dim() ? x.size(dim) : 1;
-  LAMPAS_CHECK(size >= 0 && size <= n, "maximum size for tensor at dimension ", dim, " is ", n, " but size is ", size);
+  LAMPAS_CHECK(size >= 0 && size <= n, "maximum size for tensor at dimension ", dim, " is ", n,
+               " but size is ", size);
   Dims sizes = x.sizes(), strides = x.strides();
   int64_t stride = x.dim() ? strides[dim] : 1;
   if (x.dim()) {
@@ -317,13 +360,15 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   return subview(x, std::move(sizes), std::move(strides), x.offset(), "UnfoldBackward0");
 }
 
-// ---- several views --------------------------------------------------------------------------------
+// ---- several views
+// --------------------------------------------------------------------------------
 namespace {
 constexpr const char* kManyViews = "the output of a function that returns multiple views";
 Tensor piece(const Tensor& x, int64_t dim, int64_t start, int64_t size) {
   Dims sizes = x.sizes();
   sizes[dim] = size;
-  Tensor y = subview(x, std::move(sizes), x.strides(), x.offset() + start * x.stride(dim), "SplitBackward0");
+  Tensor y = subview(x, std::move(sizes), x.strides(), x.offset() + start * x.stride(dim),
+                     "SplitBackward0");
   if (AutogradMeta* m = meta(y); m && m->view) m->view->no_inplace = kManyViews;
   return y;
 }
@@ -334,7 +379,8 @@ std::vector<Tensor> split(const Tensor& x, int64_t size, int64_t dim) {
   LAMPAS_CHECK(size >= 0, "split expects split_size be non-negative, but got split_size=", size);
   dim = wrap_dim(dim, x.dim());
   int64_t n = x.size(dim);
-  LAMPAS_CHECK(size > 0 || n == 0, "split_size can only be 0 if dimension size is 0, but got dimension size of ", n);
+  LAMPAS_CHECK(size > 0 || n == 0,
+               "split_size can only be 0 if dimension size is 0, but got dimension size of ", n);
   std::vector<Tensor> out;
   for (int64_t at = 0; at < n || out.empty(); at += size) {
     out.push_back(piece(x, dim, at, std::min(size, n - at)));
@@ -348,10 +394,15 @@ std::vector<Tensor> split(const Tensor& x, IntSpan sizes, int64_t dim) {
   dim = wrap_dim(dim, x.dim());
   int64_t at = 0;
   for (int64_t s : sizes) {
-    LAMPAS_CHECK(s >= 0, "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=", sizes);
+    LAMPAS_CHECK(
+        s >= 0,
+        "split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes=",
+        sizes);
     at += s;
   }
-  LAMPAS_CHECK(at == x.size(dim), "split_with_sizes expects split_sizes to sum exactly to ", x.size(dim), " (input tensor's size at dimension ", dim, "), but got split_sizes=", sizes);
+  LAMPAS_CHECK(at == x.size(dim), "split_with_sizes expects split_sizes to sum exactly to ",
+               x.size(dim), " (input tensor's size at dimension ", dim,
+               "), but got split_sizes=", sizes);
   std::vector<Tensor> out;
   at = 0;
   for (int64_t s : sizes) {
@@ -381,11 +432,13 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
   return out;
 }
 
-// ---- memory formats -----------------------------------------------------------------------------------
+// ---- memory formats
+// -----------------------------------------------------------------------------------
 namespace {
 Dims channels_last_strides(const Tensor& x, MemoryFormat format) {
   int64_t want = format == MemoryFormat::ChannelsLast ? 4 : 5;
-  LAMPAS_CHECK(x.dim() == want, "required rank ", want, " tensor to use channels_last", want == 5 ? "_3d" : "", " format, got ", x.sizes());
+  LAMPAS_CHECK(x.dim() == want, "required rank ", want, " tensor to use channels_last",
+               want == 5 ? "_3d" : "", " format, got ", x.sizes());
   Dims strides(x.sizes().size(), 0);
   strides[1] = 1;
   int64_t step = x.size(1);
@@ -399,7 +452,8 @@ Dims channels_last_strides(const Tensor& x, MemoryFormat format) {
 }  // namespace
 
 bool has_memory_format(const Tensor& x, MemoryFormat format) {
-  if (format == MemoryFormat::Contiguous || format == MemoryFormat::Preserve) return x.is_contiguous();
+  if (format == MemoryFormat::Contiguous || format == MemoryFormat::Preserve)
+    return x.is_contiguous();
   if (x.dim() != (format == MemoryFormat::ChannelsLast ? 4 : 5)) return false;
   Dims want = channels_last_strides(x, format);
   for (int64_t d = 0; d < x.dim(); ++d)
@@ -417,10 +471,12 @@ Tensor with_memory_format(const Tensor& x, MemoryFormat format) {
   return y;
 }
 
-// ---- the same bytes as another type ------------------------------------------------------------------
+// ---- the same bytes as another type
+// ------------------------------------------------------------------
 namespace {
 template <class F>
-Tensor retyped(const Tensor& x, DType dtype, Dims sizes, Dims strides, int64_t offset, const char* name, F back, Tensor (*again)(const Tensor&)) {
+Tensor retyped(const Tensor& x, DType dtype, Dims sizes, Dims strides, int64_t offset,
+               const char* name, F back, Tensor (*again)(const Tensor&)) {
   Tensor y = Tensor::over(x.storage_ref(), dtype, std::move(sizes), std::move(strides), offset);
   y.impl()->own_version = x.impl()->own_version;
   if (recording(x)) record(y, name, {&x}, std::move(back));
@@ -430,32 +486,46 @@ Tensor retyped(const Tensor& x, DType dtype, Dims sizes, Dims strides, int64_t o
 }  // namespace
 
 Tensor view_as_real(const Tensor& x) {
-  LAMPAS_CHECK(is_complex(x.dtype()), "view_as_real is only supported for complex tensors, got ", x);
+  LAMPAS_CHECK(is_complex(x.dtype()), "view_as_real is only supported for complex tensors, got ",
+               x);
   Dims sizes = x.sizes(), strides = x.strides();
   for (int64_t& s : strides) s *= 2;
   sizes.push_back(2);
   strides.push_back(1);
-  return retyped(x, x.dtype() == DType::C64 ? DType::F32 : DType::F64, sizes, strides, x.offset() * 2, "ViewAsRealBackward0", [](const Tensor& g) { return view_as_complex(contiguous(g)); }, view_as_real);
+  return retyped(
+      x, x.dtype() == DType::C64 ? DType::F32 : DType::F64, sizes, strides, x.offset() * 2,
+      "ViewAsRealBackward0", [](const Tensor& g) { return view_as_complex(contiguous(g)); },
+      view_as_real);
 }
 
 Tensor view_as_complex(const Tensor& x) {
-  LAMPAS_CHECK(x.dtype() == DType::F32 || x.dtype() == DType::F64, "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: ", dtype_name(x.dtype()));
-  LAMPAS_CHECK(x.dim() > 0 && x.size(-1) == 2, "Tensor must have a last dimension of size 2, got ", x.sizes());
+  LAMPAS_CHECK(x.dtype() == DType::F32 || x.dtype() == DType::F64,
+               "view_as_complex is only supported for half, float and double tensors, but got a "
+               "tensor of scalar type: ",
+               dtype_name(x.dtype()));
+  LAMPAS_CHECK(x.dim() > 0 && x.size(-1) == 2, "Tensor must have a last dimension of size 2, got ",
+               x.sizes());
   LAMPAS_CHECK(x.stride(-1) == 1, "Tensor must have a last dimension with stride 1");
   Dims sizes = x.sizes(), strides = x.strides();
   sizes.resize(sizes.size() - 1);
   strides.resize(strides.size() - 1);
   for (int64_t& s : strides) {
-    LAMPAS_CHECK(s % 2 == 0, "Tensor must have a stride divisible by 2 for all but last dimension, got ", x.strides());
+    LAMPAS_CHECK(s % 2 == 0,
+                 "Tensor must have a stride divisible by 2 for all but last dimension, got ",
+                 x.strides());
     s /= 2;
   }
   LAMPAS_CHECK(x.offset() % 2 == 0, "Tensor must have a storage_offset divisible by 2");
-  return retyped(x, x.dtype() == DType::F32 ? DType::C64 : DType::C128, sizes, strides, x.offset() / 2, "ViewAsComplexBackward0", [](const Tensor& g) { return view_as_real(contiguous(g)); }, view_as_complex);
+  return retyped(
+      x, x.dtype() == DType::F32 ? DType::C64 : DType::C128, sizes, strides, x.offset() / 2,
+      "ViewAsComplexBackward0", [](const Tensor& g) { return view_as_real(contiguous(g)); },
+      view_as_complex);
 }
 
 Tensor real(const Tensor& x) { return is_complex(x.dtype()) ? select(view_as_real(x), -1, 0) : x; }
 Tensor imag(const Tensor& x) {
-  LAMPAS_CHECK(is_complex(x.dtype()), "imag is not implemented for tensors with non-complex dtypes, got ", x);
+  LAMPAS_CHECK(is_complex(x.dtype()),
+               "imag is not implemented for tensors with non-complex dtypes, got ", x);
   return select(view_as_real(x), -1, 1);
 }
 
@@ -465,16 +535,23 @@ Tensor view_dtype(const Tensor& x, DType dtype) {
   Dims sizes = x.sizes(), strides = x.strides();
   int64_t offset = x.offset();
   if (from != to) {
-    LAMPAS_CHECK(x.dim() > 0, "self.dim() cannot be 0 to view ", dtype_name(x.dtype()), " as ", dtype_name(dtype), " (different element sizes)");
-    LAMPAS_CHECK(x.stride(-1) == 1, "self.stride(-1) must be 1 to view ", dtype_name(x.dtype()), " as ", dtype_name(dtype), " (different element sizes), but got ", x.stride(-1));
+    LAMPAS_CHECK(x.dim() > 0, "self.dim() cannot be 0 to view ", dtype_name(x.dtype()), " as ",
+                 dtype_name(dtype), " (different element sizes)");
+    LAMPAS_CHECK(x.stride(-1) == 1, "self.stride(-1) must be 1 to view ", dtype_name(x.dtype()),
+                 " as ", dtype_name(dtype), " (different element sizes), but got ", x.stride(-1));
     size_t last = sizes.size() - 1;
-    LAMPAS_CHECK(sizes[last] * from % to == 0, "self.size(-1) must be divisible by ", to / std::max(from, 1), " to view ", dtype_name(x.dtype()), " as ", dtype_name(dtype), " (different element sizes), but got ", sizes[last]);
+    LAMPAS_CHECK(sizes[last] * from % to == 0, "self.size(-1) must be divisible by ",
+                 to / std::max(from, 1), " to view ", dtype_name(x.dtype()), " as ",
+                 dtype_name(dtype), " (different element sizes), but got ", sizes[last]);
     sizes[last] = sizes[last] * from / to;
     for (size_t i = 0; i < last; ++i) {
-      LAMPAS_CHECK(strides[i] * from % to == 0, "strides must be divisible to view ", dtype_name(x.dtype()), " as ", dtype_name(dtype), ", got ", x.strides());
+      LAMPAS_CHECK(strides[i] * from % to == 0, "strides must be divisible to view ",
+                   dtype_name(x.dtype()), " as ", dtype_name(dtype), ", got ", x.strides());
       strides[i] = strides[i] * from / to;
     }
-    LAMPAS_CHECK(offset * from % to == 0, "self.storage_offset() must be divisible by ", to / std::max(from, 1), " to view ", dtype_name(x.dtype()), " as ", dtype_name(dtype));
+    LAMPAS_CHECK(offset * from % to == 0, "self.storage_offset() must be divisible by ",
+                 to / std::max(from, 1), " to view ", dtype_name(x.dtype()), " as ",
+                 dtype_name(dtype));
     offset = offset * from / to;
   }
   Tensor y = Tensor::over(x.storage_ref(), dtype, std::move(sizes), std::move(strides), offset);

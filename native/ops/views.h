@@ -15,7 +15,8 @@ Tensor transpose(const Tensor& x, int64_t a, int64_t b);
 Tensor t(const Tensor& x);
 Tensor mT(const Tensor& x);  // the last two dimensions swapped
 Tensor select(const Tensor& x, int64_t dim, int64_t index);
-Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end, int64_t step = 1);
+Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
+             int64_t step = 1);
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 Tensor squeeze(const Tensor& x, std::optional<Dims> dims = {});
 Tensor unsqueeze(const Tensor& x, int64_t dim);

@@ -22,20 +22,19 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import Any as _Any
 
-from lampas import _C
-from lampas._C import *  # noqa: F403
-from lampas._constants import *  # noqa: F403
+from lampas import _C, autograd, nn, optim
+from lampas._C import *
+from lampas._constants import *
+from lampas._operators import *
 from lampas._tensor import Tensor
-from lampas._operators import *  # noqa: F403
+from lampas._version import __version__
+from lampas.amp._state import *
 from lampas.autograd import (
     enable_grad,
     inference_mode,
     no_grad,
     set_grad_enabled,
 )
-from lampas import autograd, nn, optim
-from lampas.amp._state import *  # noqa: F403
-from lampas._version import __version__
 from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
 # Functions that bring a module of their own along.

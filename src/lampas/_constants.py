@@ -28,7 +28,7 @@ _FLOATS = {
 }
 
 
-class iinfo:  # noqa: N801
+class iinfo:
     """Limits of an integer dtype.
 
     >>> iinfo(_C.int8).max
@@ -38,14 +38,16 @@ class iinfo:  # noqa: N801
     def __init__(self, type: _C.dtype) -> None:
         self.dtype = type.__name__
         if self.dtype not in _INTEGERS:
-            raise TypeError(f"torch.iinfo() requires an integer input type, not {type}. Use torch.finfo")
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type, not {type}. Use torch.finfo"
+            )
         self.bits, self.min, self.max = _INTEGERS[self.dtype]
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
 
 
-class finfo:  # noqa: N801
+class finfo:
     """Limits of a floating point dtype; of a complex one, its parts'.
 
     >>> finfo(_C.float32).eps
@@ -56,13 +58,17 @@ class finfo:  # noqa: N801
         type = (type or _C.get_default_dtype()).to_real()
         self.dtype = type.__name__
         if self.dtype not in _FLOATS:
-            raise TypeError(f"torch.finfo() requires a floating point input type, not {type}. Use torch.iinfo")
-        self.bits, self.eps, self.max, self.tiny, self.smallest_subnormal, self.resolution = _FLOATS[self.dtype]
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type, not {type}. Use torch.iinfo"
+            )
+        self.bits, self.eps, self.max, self.tiny, self.smallest_subnormal, self.resolution = (
+            _FLOATS[self.dtype]
+        )
         self.min = -self.max
         self.smallest_normal = self.tiny
 
     def __repr__(self) -> str:
         return (
-            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "  # noqa: E501
             f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
         )

@@ -7,8 +7,8 @@ from typing import Any
 from lampas import _C
 
 _NAMES = {
-    "Bool": _C.bool, "Byte": _C.uint8, "Char": _C.int8, "Short": _C.int16, "Int": _C.int32, "Long": _C.int64, "Half": _C.float16,
-    "BFloat16": _C.bfloat16, "Float": _C.float32, "Double": _C.float64, "ComplexFloat": _C.complex64, "ComplexDouble": _C.complex128,
+    "Bool": _C.bool, "Byte": _C.uint8, "Char": _C.int8, "Short": _C.int16, "Int": _C.int32, "Long": _C.int64, "Half": _C.float16,  # noqa: E501
+    "BFloat16": _C.bfloat16, "Float": _C.float32, "Double": _C.float64, "ComplexFloat": _C.complex64, "ComplexDouble": _C.complex128,  # noqa: E501
 }  # fmt: skip
 
 
@@ -40,10 +40,17 @@ class _LegacyMeta(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if args and not isinstance(args[0], int):
-            return _C.tensor(args[0], dtype=cls.dtype) if not isinstance(args[0], _C.Size) else _C.empty(args[0], dtype=cls.dtype)
+            return (
+                _C.tensor(args[0], dtype=cls.dtype)
+                if not isinstance(args[0], _C.Size)
+                else _C.empty(args[0], dtype=cls.dtype)
+            )
         return _C.empty(args or (0,), dtype=cls.dtype)
 
 
 def legacy_types() -> dict[str, type]:
     """FloatTensor, LongTensor … by name."""
-    return {f"{n}Tensor": _LegacyMeta(f"{n}Tensor", (), {"dtype": d, "__module__": "torch"}) for n, d in _NAMES.items()}
+    return {
+        f"{n}Tensor": _LegacyMeta(f"{n}Tensor", (), {"dtype": d, "__module__": "torch"})
+        for n, d in _NAMES.items()
+    }

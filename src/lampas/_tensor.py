@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Tensor"]
 
 
-# ---- autograd --------------------------------------------------------------------------------------
+# ---- autograd ------------------------------------------------------------------------------------
 def backward(
     self: Tensor,
     gradient: Tensor | None = None,
@@ -82,7 +82,7 @@ def retain_grad(self: Tensor) -> None:
     _C._retain_grad(self)
 
 
-# ---- NumPy -------------------------------------------------------------------------------------------
+# ---- NumPy ---------------------------------------------------------------------------------------
 def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     """This tensor's memory as a NumPy array; writes are seen by both.
 
@@ -95,7 +95,9 @@ def numpy(self: Tensor, *, force: bool = False) -> np.ndarray:
     if force:
         self = self.detach()
     elif self.requires_grad:
-        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
     _C._array_interface(self)  # raises where there is no such array
     return np.asarray(_Memory(self))
 
@@ -110,7 +112,7 @@ class _Memory:
         self.__array_interface__ = _C._array_interface(tensor)
 
 
-def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: N807
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     import numpy as np
 
     array = numpy(self)
@@ -121,39 +123,50 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> np.n
     return np.array(array) if copy else array
 
 
-def __array_wrap__(self: Tensor, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> Tensor:  # noqa: N807
+def __array_wrap__(
+    self: Tensor, array: np.ndarray, context: Any = None, return_scalar: bool = False
+) -> Tensor:
     if array.dtype == bool:
         array = array.astype("uint8")
     return _C.tensor(array)
 
 
-def __dlpack__(self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any:  # noqa: N807
+def __dlpack__(
+    self: Tensor,
+    *,
+    stream: Any = None,
+    max_version: Any = None,
+    dl_device: Any = None,
+    copy: bool | None = None,
+) -> Any:
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     source = self.clone() if copy else self
     return numpy(source).__dlpack__()
 
 
-def __dlpack_device__(self: Tensor) -> tuple[int, int]:  # noqa: N807
+def __dlpack_device__(self: Tensor) -> tuple[int, int]:
     return (1, 0)
 
 
-# ---- copies and files ----------------------------------------------------------------------------------
-def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:  # noqa: N807
+# ---- copies and files ----------------------------------------------------------------------------
+def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
     import copy
 
     if id(self) in memo:
         return memo[id(self)]
     if not self.is_leaf:
         raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "  # noqa: E501
             "moment. Remedy: deep-copy tensor.detach()"
         )
     with _C_no_grad():
         # Tensors over one storage stay together.
         storage = self.untyped_storage()
         new_storage = copy.deepcopy(storage, memo)
-        data = new_storage._tensor(self.dtype, tuple(self.shape), self.stride(), self.storage_offset())
+        data = new_storage._tensor(
+            self.dtype, tuple(self.shape), self.stride(), self.storage_offset()
+        )
     result = data if type(self) is Tensor else data.as_subclass(type(self))
     if self.requires_grad:
         result.requires_grad_()
@@ -165,7 +178,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:  # noqa: N807
     return result
 
 
-class _C_no_grad:  # noqa: N801
+class _C_no_grad:
     def __enter__(self) -> None:
         self.before = _C._set_grad_enabled(False)
 
@@ -173,7 +186,16 @@ class _C_no_grad:  # noqa: N801
         _C._set_grad_enabled(self.before)
 
 
-def _rebuild(storage: Any, dtype: Any, size: tuple[int, ...], stride: tuple[int, ...], offset: int, requires_grad: bool, cls: type, attributes: dict[str, Any]) -> Tensor:
+def _rebuild(
+    storage: Any,
+    dtype: Any,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    offset: int,
+    requires_grad: bool,
+    cls: type,
+    attributes: dict[str, Any],
+) -> Tensor:
     tensor = storage._tensor(dtype, size, stride, offset)
     if cls is not Tensor:
         tensor = tensor.as_subclass(cls)
@@ -183,20 +205,29 @@ def _rebuild(storage: Any, dtype: Any, size: tuple[int, ...], stride: tuple[int,
     return tensor
 
 
-def __reduce_ex__(self: Tensor, protocol: int) -> tuple[Any, ...]:  # noqa: N807
+def __reduce_ex__(self: Tensor, protocol: int) -> tuple[Any, ...]:
     if not self.is_leaf:
         raise RuntimeError(
-            "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support "
-            "crossing process boundaries. If you just want to transfer the data, call detach() on the tensor before "
+            "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support "  # noqa: E501
+            "crossing process boundaries. If you just want to transfer the data, call detach() on the tensor before "  # noqa: E501
             "serializing (e.g., putting it on the queue)."
         )
     return (
         _rebuild,
-        (self.untyped_storage(), self.dtype, tuple(self.shape), self.stride(), self.storage_offset(), self.requires_grad, type(self), dict(self.__dict__)),
+        (
+            self.untyped_storage(),
+            self.dtype,
+            tuple(self.shape),
+            self.stride(),
+            self.storage_offset(),
+            self.requires_grad,
+            type(self),
+            dict(self.__dict__),
+        ),
     )
 
 
-# ---- storage ---------------------------------------------------------------------------------------------
+# ---- storage -------------------------------------------------------------------------------------
 def untyped_storage(self: Tensor) -> Any:
     """The bytes this tensor looks at, shared with its views."""
     from lampas.storage import UntypedStorage
@@ -211,7 +242,7 @@ def storage(self: Tensor) -> Any:
     return TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype)
 
 
-# ---- subclasses and types -------------------------------------------------------------------------------
+# ---- subclasses and types ------------------------------------------------------------------------
 def as_subclass(self: Tensor, cls: type) -> Tensor:
     """This tensor as an instance of a subclass of Tensor; shares memory and history."""
     return _C._as_subclass(self, cls)
@@ -231,17 +262,25 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False, **_: obje
     return type_name(self.dtype) if dtype is None else self.to(dtype_of_type(dtype))
 
 
-def __torch_function__(cls: type, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:  # noqa: N807
+def __torch_function__(
+    cls: type,
+    func: Callable[..., Any],
+    types: Any,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+) -> Any:
     return func(*args, **(kwargs or {}))
 
 
-# ---- devices ----------------------------------------------------------------------------------------------
+# ---- devices -------------------------------------------------------------------------------------
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
     """On the CPU: itself."""
     return self.to("cpu")
 
 
-def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
+def cuda(
+    self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
+) -> Tensor:
     """Raises RuntimeError: Lampas runs on the CPU."""
     return self.to(_C.device("cuda", device if isinstance(device, int) else None))
 
@@ -270,54 +309,65 @@ def get_device(self: Tensor) -> int:
     return -1
 
 
-# ---- Python protocols ---------------------------------------------------------------------------------------
-def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:  # noqa: N807
+# ---- Python protocols ----------------------------------------------------------------------------
+def __repr__(self: Tensor, *, tensor_contents: Any = None) -> str:
     from lampas._tensor_str import tensor_str
 
     return tensor_str(self)
 
 
-def __format__(self: Tensor, spec: str) -> str:  # noqa: N807
+def __format__(self: Tensor, spec: str) -> str:
     if self.dim() == 0 and not self.is_meta and type(self) is Tensor:
         return self.item().__format__(spec)
     return object.__format__(self, spec)
 
 
-def __contains__(self: Tensor, element: Any) -> bool:  # noqa: N807
+def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, (Tensor, int, float, complex, bool)):
         return bool((element == self).any())
-    raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    raise RuntimeError(
+        f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+    )
 
 
-def __rpow__(self: Tensor, other: Any) -> Tensor:  # noqa: N807
+def __rpow__(self: Tensor, other: Any) -> Tensor:
     return _C.pow(other, self)
 
 
-def __dir__(self: Tensor) -> list[str]:  # noqa: N807
+def __dir__(self: Tensor) -> list[str]:
     return sorted(set(dir(type(self))) | set(self.__dict__))
 
 
-def __complex__(self: Tensor) -> complex:  # noqa: N807
+def __complex__(self: Tensor) -> complex:
     return complex(self.item())
 
 
-def __round__(self: Tensor, digits: int | None = None) -> Any:  # noqa: N807
+def __round__(self: Tensor, digits: int | None = None) -> Any:
     return self.round(decimals=digits or 0)
 
 
-def __floor__(self: Tensor) -> Tensor:  # noqa: N807
+def __floor__(self: Tensor) -> Tensor:
     return self.floor()
 
 
-def __ceil__(self: Tensor) -> Tensor:  # noqa: N807
+def __ceil__(self: Tensor) -> Tensor:
     return self.ceil()
 
 
-def __trunc__(self: Tensor) -> Tensor:  # noqa: N807
+def __trunc__(self: Tensor) -> Tensor:
     return self.trunc()
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor,
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor with a copy of `data`, of this tensor's dtype."""
     return _C.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
@@ -326,14 +376,16 @@ def new(self: Tensor, *args: Any, **_: Any) -> Tensor:
     """A tensor of this one's dtype: empty with the given sizes, or from a sequence."""
     if not args:
         return self.new_empty(0)
-    if isinstance(args[0], (Tensor, list)) or (isinstance(args[0], tuple) and not isinstance(args[0], _C.Size)):
+    if isinstance(args[0], (Tensor, list)) or (
+        isinstance(args[0], tuple) and not isinstance(args[0], _C.Size)
+    ):
         return _C.tensor(args[0], dtype=self.dtype)
     return self.new_empty(*args)
 
 
 _METHODS = [
-    backward, register_hook, register_post_accumulate_grad_hook, retain_grad, numpy, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __deepcopy__,
-    __reduce_ex__, untyped_storage, storage, as_subclass, cpu, cuda, pin_memory, share_memory_, is_shared, get_device, __repr__, __format__, __contains__,
+    backward, register_hook, register_post_accumulate_grad_hook, retain_grad, numpy, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __deepcopy__,  # noqa: E501
+    __reduce_ex__, untyped_storage, storage, as_subclass, cpu, cuda, pin_memory, share_memory_, is_shared, get_device, __repr__, __format__, __contains__,  # noqa: E501
     __rpow__, __dir__, __complex__, __round__, __floor__, __ceil__, __trunc__, new_tensor, new,
 ]  # fmt: skip
 for _f in _METHODS:

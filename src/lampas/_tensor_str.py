@@ -42,8 +42,15 @@ def set_printoptions(
     if profile is not None:
         if profile not in _PROFILES:
             raise ValueError(f"profile must be one of {', '.join(_PROFILES)}, not {profile!r}")
-        OPTIONS.precision, OPTIONS.threshold, OPTIONS.edgeitems, OPTIONS.linewidth = _PROFILES[profile]
-    for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems), ("linewidth", linewidth)):
+        OPTIONS.precision, OPTIONS.threshold, OPTIONS.edgeitems, OPTIONS.linewidth = _PROFILES[
+            profile
+        ]
+    for name, value in (
+        ("precision", precision),
+        ("threshold", threshold),
+        ("edgeitems", edgeitems),
+        ("linewidth", linewidth),
+    ):
         if value is not None:
             setattr(OPTIONS, name, value)
     OPTIONS.sci_mode = sci_mode
@@ -68,9 +75,13 @@ class _Formatter:
             self.sci = big or low < 1.0e-4 if not self.int_mode else big
         if OPTIONS.sci_mode is not None:
             self.sci = OPTIONS.sci_mode
-        self.width = max((len(self.text(v)) for v in values if v != 0 and math.isfinite(v)), default=1)
+        self.width = max(
+            (len(self.text(v)) for v in values if v != 0 and math.isfinite(v)), default=1
+        )
         if any(not math.isfinite(v) for v in values):
-            self.width = max(self.width, max(len(self.text(v)) for v in values if not math.isfinite(v)))
+            self.width = max(
+                self.width, max(len(self.text(v)) for v in values if not math.isfinite(v))
+            )
 
     def text(self, value: Any) -> str:
         if not self.float:

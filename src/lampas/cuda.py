@@ -31,7 +31,9 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
 
 def current_device() -> int:
     """Raises RuntimeError: there is no device."""
-    raise RuntimeError("Lampas runs on the CPU: there is no CUDA device. Remedy: ask torch.cuda.is_available() first")
+    raise RuntimeError(
+        "Lampas runs on the CPU: there is no CUDA device. Remedy: ask torch.cuda.is_available() first"  # noqa: E501
+    )
 
 
 def set_device(device: Any) -> None:

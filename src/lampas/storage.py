@@ -27,7 +27,9 @@ class UntypedStorage:
         self._bytes = _C._storage_bytes(tensor)
         return self
 
-    def _tensor(self, dtype: _C.dtype, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Tensor:
+    def _tensor(
+        self, dtype: _C.dtype, size: tuple[int, ...], stride: tuple[int, ...], offset: int
+    ) -> Tensor:
         return _C._over_storage(self._bytes, dtype, list(size), list(stride), offset)
 
     def nbytes(self) -> int:

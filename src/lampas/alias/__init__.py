@@ -32,7 +32,9 @@ class _Root(ModuleType):
 
     def __init__(self, name: str, target: ModuleType) -> None:
         super().__init__(name, target.__doc__)
-        self.__dict__.update(__version__=VERSIONS[name], __path__=[], __file__=target.__file__, _target=target)
+        self.__dict__.update(
+            __version__=VERSIONS[name], __path__=[], __file__=target.__file__, _target=target
+        )
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -91,8 +93,14 @@ class _Finder(MetaPathFinder, Loader):
         parent = importlib.import_module(real.rpartition(".")[0])
         names = [m.name for m in pkgutil.iter_modules(getattr(parent, "__path__", []))]
         near = difflib.get_close_matches(name.rpartition(".")[2], names, n=3, cutoff=0.5)
-        hint = f" Nearest: {', '.join(name.rpartition('.')[0] + '.' + n for n in near)}." if near else ""
-        return ModuleNotFoundError(f"No module named {name!r}: Lampas does not have it.{hint}", name=name)
+        hint = (
+            f" Nearest: {', '.join(name.rpartition('.')[0] + '.' + n for n in near)}."
+            if near
+            else ""
+        )
+        return ModuleNotFoundError(
+            f"No module named {name!r}: Lampas does not have it.{hint}", name=name
+        )
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         root, _, rest = spec.name.partition(".")
@@ -129,7 +137,7 @@ def install() -> None:
         if root in sys.modules:
             raise RuntimeError(
                 f"{root} is already imported in this process, so Lampas cannot take its place. "
-                "Call lampas.alias.install() before the first import of torch, or start the program with `lampas run`."
+                "Call lampas.alias.install() before the first import of torch, or start the program with `lampas run`."  # noqa: E501
             )
     _finder = _Finder()
     sys.meta_path.insert(0, _finder)

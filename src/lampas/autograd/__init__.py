@@ -15,7 +15,13 @@ from lampas import _C
 from lampas._tensor import Tensor
 from lampas.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from lampas.autograd.function import Function
-from lampas.autograd.grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled
+from lampas.autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
 from lampas.autograd.variable import Variable
 
 __all__ = [
@@ -62,7 +68,9 @@ def backward(
         RuntimeError: no graph, a shape that does not fit, or a graph already freed.
     """
     roots = _tuple(tensors)
-    grads = _tuple(grad_tensors if grad_tensors is not None else grad_variables) or (None,) * len(roots)
+    grads = _tuple(grad_tensors if grad_tensors is not None else grad_variables) or (None,) * len(
+        roots
+    )
     if len(grads) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(grads)} gradients")
     wanted = _tuple(inputs)
@@ -91,16 +99,23 @@ def grad(
     (tensor([ 3., 12.]),)
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."  # noqa: E501
+        )
     roots, wanted = _tuple(outputs), _tuple(inputs)
     grads = _tuple(grad_outputs) or (None,) * len(roots)
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
-        rows = [grad(roots, wanted, [g[i] for g in grads], True, create_graph, True, allow_unused) for i in range(len(grads[0]))]
-        return tuple(_C.stack(list(column)) for column in zip(*rows))
-    result = _C._backward(roots, grads, wanted, keep, create_graph, bool(allow_unused or materialize_grads), False)
+        rows = [
+            grad(roots, wanted, [g[i] for g in grads], True, create_graph, True, allow_unused)
+            for i in range(len(grads[0]))
+        ]
+        return tuple(_C.stack(list(column)) for column in zip(*rows, strict=False))
+    result = _C._backward(
+        roots, grads, wanted, keep, create_graph, bool(allow_unused or materialize_grads), False
+    )
     if materialize_grads:
-        result = tuple(_C.zeros_like(x) if g is None else g for g, x in zip(result, wanted))
+        result = tuple(_C.zeros_like(x) if g is None else g for g, x in zip(result, wanted, strict=False))  # noqa: E501
     return result
 
 

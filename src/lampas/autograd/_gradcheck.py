@@ -32,11 +32,15 @@ def _steps(x: Tensor, eps: float) -> list[complex]:
     return [eps, eps * 1j] if x.dtype.is_complex else [eps]
 
 
-def _numerical(func: Callable[..., Any], inputs: Sequence[Any], x: Tensor, eps: float) -> list[list[list[Tensor]]]:
+def _numerical(
+    func: Callable[..., Any], inputs: Sequence[Any], x: Tensor, eps: float
+) -> list[list[list[Tensor]]]:
     """Central differences: [element][direction][output]."""
     flat = x.data.reshape(-1)
     if flat.data_ptr() != x.data_ptr():
-        raise ValueError("gradcheck needs contiguous inputs; call .contiguous() before requires_grad_()")
+        raise ValueError(
+            "gradcheck needs contiguous inputs; call .contiguous() before requires_grad_()"
+        )
     result = []
     with _no_grad():
         for i in range(flat.numel()):
@@ -48,7 +52,7 @@ def _numerical(func: Callable[..., Any], inputs: Sequence[Any], x: Tensor, eps: 
                 flat[i] = before - step
                 low = [o.detach().clone() for o in _tuple(func(*inputs)) if isinstance(o, Tensor)]
                 flat[i] = before
-                row.append([(h - l) / (2 * eps) for h, l in zip(high, low) if not _whole(h)])
+                row.append([(h - l) / (2 * eps) for h, l in zip(high, low, strict=False) if not _whole(h)])  # noqa: E501
             result.append(row)
     return result
 
@@ -57,7 +61,7 @@ def _whole(t: Tensor) -> bool:
     return not (t.dtype.is_floating_point or t.dtype.is_complex)
 
 
-class _no_grad:  # noqa: N801
+class _no_grad:
     def __enter__(self) -> None:
         self.before = _C._set_grad_enabled(False)
 
@@ -76,25 +80,29 @@ def _weights(o: Tensor) -> list[Tensor]:
     return rows
 
 
-def _check(func: Callable[..., Any], inputs: Sequence[Any], eps: float, atol: float, rtol: float) -> None:
+def _check(
+    func: Callable[..., Any], inputs: Sequence[Any], eps: float, atol: float, rtol: float
+) -> None:
     wanted = [(i, x) for i, x in enumerate(inputs) if _differentiable(x)]
     numerical = [_numerical(func, inputs, x, eps) for _, x in wanted]
     outputs = _outputs(func, inputs)
     for o_index, o in enumerate(outputs):
         for w in _weights(o):
             fresh = _outputs(func, inputs)[o_index]
-            grads = _C._backward((fresh,), (w,), tuple(x for _, x in wanted), True, False, True, False)
-            for (position, x), g, rows in zip(wanted, grads, numerical):
+            grads = _C._backward(
+                (fresh,), (w,), tuple(x for _, x in wanted), True, False, True, False
+            )
+            for (position, x), g, rows in zip(wanted, grads, numerical, strict=False):
                 flat = (_C.zeros_like(x) if g is None else g).reshape(-1)
                 for i, row in enumerate(rows):
                     # Real part of <w, d out> for each direction of element i.
                     expected = [float((w.conj() * d[o_index]).sum().real) for d in row]
                     got = flat[i].item()
                     actual = [got.real, got.imag] if isinstance(got, complex) else [got]
-                    for a, e in zip(actual, expected):
+                    for a, e in zip(actual, expected, strict=False):
                         if not abs(a - e) <= atol + rtol * abs(e):
                             raise GradcheckError(
-                                f"Jacobian mismatch for output {o_index} with respect to input {position}, element {i}: "
+                                f"Jacobian mismatch for output {o_index} with respect to input {position}, element {i}: "  # noqa: E501
                                 f"numerical {e:.8g}, analytical {a:.8g}"
                             )
 
@@ -123,7 +131,7 @@ def gradcheck(
         func: takes the inputs, returns a tensor or several.
         inputs: tensors with requires_grad are checked, others are passed on.
         eps, atol, rtol: the step, and the tolerances of the comparison.
-        raise_exception: raise GradcheckError (a RuntimeError) with the place instead of returning False.
+        raise_exception: raise GradcheckError (a RuntimeError) with the place, not return False.
 
     >>> import lampas
     >>> x = lampas.randn(3, dtype=lampas.float64, requires_grad=True)
@@ -132,7 +140,9 @@ def gradcheck(
     """
     values = _tuple(inputs)
     if not any(_differentiable(x) for x in values):
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."  # noqa: E501
+        )
     try:
         _check(func, values, eps, atol, rtol)
     except GradcheckError:
@@ -170,7 +180,10 @@ def gradgradcheck(
     """
     values = _tuple(inputs)
     if grad_outputs is None:
-        grads = [_C.randn(list(o.shape), dtype=o.dtype, requires_grad=True) for o in _outputs(func, values)]
+        grads = [
+            _C.randn(list(o.shape), dtype=o.dtype, requires_grad=True)
+            for o in _outputs(func, values)
+        ]
     else:
         grads = list(_tuple(grad_outputs))
     count = len(values)
@@ -180,9 +193,13 @@ def gradgradcheck(
         wanted = tuple(x for x in given if _differentiable(x))
         before = _C._set_grad_enabled(True)  # also where the numerical side switched it off
         try:
-            result = _C._backward(_outputs(func, given), tuple(args[count:]), wanted, True, True, True, False)
+            result = _C._backward(
+                _outputs(func, given), tuple(args[count:]), wanted, True, True, True, False
+            )
         finally:
             _C._set_grad_enabled(before)
         return tuple(r for r in result if r is not None)
 
-    return gradcheck(first, (*values, *grads), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        first, (*values, *grads), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+    )

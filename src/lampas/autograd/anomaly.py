@@ -5,7 +5,7 @@ from __future__ import annotations
 from lampas import _C
 
 
-class detect_anomaly:  # noqa: N801
+class detect_anomaly:
     """In this block every node remembers the Python lines of its forward call.
 
     An error in backward then shows them, and a NaN gradient is an error (check_nan).
@@ -22,7 +22,7 @@ class detect_anomaly:  # noqa: N801
         _C._set_anomaly(*self._before)
 
 
-class set_detect_anomaly:  # noqa: N801
+class set_detect_anomaly:
     """Switches anomaly detection on or off, at once or for a `with` block."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:

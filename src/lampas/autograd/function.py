@@ -70,7 +70,9 @@ class Function(FunctionCtx):
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """forward(ctx, *args), or forward(*args) beside setup_context."""
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -81,7 +83,7 @@ class Function(FunctionCtx):
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradients of forward's arguments, None for those without."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."  # noqa: E501
         )
 
     vjp = backward
@@ -90,7 +92,9 @@ class Function(FunctionCtx):
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward and records backward."""
         ctx = cls()
-        differentiable = _C.is_grad_enabled() and any(isinstance(a, Tensor) and a.requires_grad for a in args)
+        differentiable = _C.is_grad_enabled() and any(
+            isinstance(a, Tensor) and a.requires_grad for a in args
+        )
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         before = _C._set_grad_enabled(False)
         try:
@@ -127,7 +131,10 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not before or not any(isinstance(a, Tensor) and a.requires_grad for a in args):
             return outputs
         single = not isinstance(outputs, tuple)
-        marked = tuple(_Once.apply(o) if isinstance(o, Tensor) else o for o in ((outputs,) if single else outputs))
+        marked = tuple(
+            _Once.apply(o) if isinstance(o, Tensor) else o
+            for o in ((outputs,) if single else outputs)
+        )
         return marked[0] if single else marked
 
     return wrapper
@@ -140,4 +147,6 @@ class _Once(Function):
 
     @staticmethod
     def backward(ctx: Any, *_: Any) -> Any:
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )

@@ -71,7 +71,7 @@ class _PlainMode(_Mode):
         return self if orig_func is None else self(orig_func)
 
 
-class no_grad(_PlainMode):  # noqa: N801
+class no_grad(_PlainMode):
     """Computes without recording gradients.
 
     >>> import lampas
@@ -86,14 +86,14 @@ class no_grad(_PlainMode):  # noqa: N801
         return _C._set_grad_enabled(False)
 
 
-class enable_grad(_PlainMode):  # noqa: N801
+class enable_grad(_PlainMode):
     """Records gradients, also inside no_grad."""
 
     def _set(self) -> bool:
         return _C._set_grad_enabled(True)
 
 
-class set_grad_enabled(_Mode):  # noqa: N801
+class set_grad_enabled(_Mode):
     """Switches recording on or off, at once or for a `with` block."""
 
     def __init__(self, mode: bool) -> None:
@@ -117,7 +117,7 @@ class set_grad_enabled(_Mode):  # noqa: N801
         return type(self)(self.mode)
 
 
-class inference_mode(_Mode):  # noqa: N801
+class inference_mode(_Mode):
     """Like no_grad, and its results can never enter a graph: they skip version counting."""
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -141,7 +141,7 @@ class inference_mode(_Mode):  # noqa: N801
         return type(self)(self.mode)
 
 
-class set_multithreading_enabled(_Mode):  # noqa: N801
+class set_multithreading_enabled(_Mode):
     """Accepted for PyTorch's sake: the backward pass runs on the calling thread."""
 
     def __init__(self, mode: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Switches of PyTorch's backends. None of them exists here; what programs set is kept and ignored."""
+"""Switches of PyTorch's backends, kept and ignored: none of them exists here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ class _Backend(SimpleNamespace):
         return False
 
 
-cudnn = _Backend(enabled=False, benchmark=False, deterministic=True, allow_tf32=False, version=lambda: None)
+cudnn = _Backend(
+    enabled=False, benchmark=False, deterministic=True, allow_tf32=False, version=lambda: None
+)
 cuda = SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False), is_built=lambda: False)
 mps = _Backend(is_built=lambda: False)
 mkl = _Backend()

@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="lampas",
         description="Deep learning with PyTorch's interface on CPUs.",
-        epilog="`lampas COMMAND --help` explains a command. Example: lampas train --data digits --epochs 5",
+        epilog="`lampas COMMAND --help` explains a command. Example: lampas train --data digits --epochs 5",  # noqa: E501
     )
     p.add_argument("--version", action="version", version=f"lampas {__version__}")
     commands = p.add_subparsers(dest="command", metavar="COMMAND")

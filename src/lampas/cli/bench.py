@@ -24,7 +24,9 @@ def cases(library: Any) -> dict[str, Callable[[], Any]]:
     library.manual_seed(0)
     small, square, long = library.rand(4), library.randn(512, 512), library.randn(1 << 20)
     rows, many = library.randn(2048, 1024), library.randn(1 << 23)
-    net = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    net = nn.Sequential(
+        nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)
+    )
     optimizer = library.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
     x, y = library.rand(64, 784), library.randint(0, 10, (64,))
 
@@ -61,7 +63,8 @@ def _median(run: Callable[[], Any], seconds: float) -> float:
     start = time.perf_counter()
     run()
     n = max(1, int(seconds / 10 / max(time.perf_counter() - start, 1e-7)))
-    times, end = [], time.perf_counter() + seconds
+    times: list[float] = []
+    end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times) < 3:
         start = time.perf_counter()
         for _ in range(n):
@@ -81,7 +84,9 @@ def _compare(python: str, threads: int | None, seconds: float) -> dict[str, floa
         raise UsageError(f"cannot start {python}: {e.strerror}") from None
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        raise UsageError(f"PyTorch could not be timed with {python}: {lines[-1] if lines else 'no message'}")
+        raise UsageError(
+            f"PyTorch could not be timed with {python}: {lines[-1] if lines else 'no message'}"
+        )
     return json.loads(done.stdout)
 
 
@@ -91,7 +96,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Times a few typical operations on this machine.",
         epilog="Example: lampas bench --torch-python ~/torch-venv/bin/python",
     )
-    p.add_argument("--torch-python", metavar="PYTHON", help="an interpreter that has PyTorch: times the same on it and prints ratios")
+    p.add_argument(
+        "--torch-python",
+        metavar="PYTHON",
+        help="an interpreter that has PyTorch: times the same on it and prints ratios",
+    )
     p.add_argument("--threads", type=int, help="threads to use; default: what `lampas doctor` says")
     p.add_argument("--seconds", type=float, default=0.4, help="time spent on each case (0.4)")
     p.add_argument("--measure", metavar="MODULE", help=argparse.SUPPRESS)
@@ -115,7 +124,9 @@ def main(argv: Sequence[str]) -> int:
             line += f"{theirs[name]:9.1f} µs{theirs[name] / us:8.2f}"
         print(line)
     if theirs:
-        print("\nA ratio above 1: Lampas is faster. Times are of this moment; ratios carry over better.")
+        print(
+            "\nA ratio above 1: Lampas is faster. Times are of this moment; ratios carry over better."  # noqa: E501
+        )
     return 0
 
 

@@ -37,7 +37,7 @@ def gib(n: float) -> str:
     return f"{n / 2**30:.1f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
 
 
-# ---- the machine ------------------------------------------------------------------------------------
+# ---- the machine ---------------------------------------------------------------------------------
 def check_python() -> list[Finding]:
     import numpy
 
@@ -47,7 +47,12 @@ def check_python() -> list[Finding]:
     state = OK if sys.version_info >= (3, 10) else FAIL
     return [
         Finding("Lampas", OK, f"{lampas.__version__} in {Path(lampas.__file__).parent}"),
-        Finding("Python", state, f"{version} ({sys.executable})", "" if state == OK else "install Python 3.10 or newer"),
+        Finding(
+            "Python",
+            state,
+            f"{version} ({sys.executable})",
+            "" if state == OK else "install Python 3.10 or newer",
+        ),
         Finding("NumPy", OK, numpy.__version__),
     ]
 
@@ -57,7 +62,7 @@ def check_processor() -> list[Finding]:
 
     c = _C.cpu_info()
     best, chosen = c["best_isa"], c["isa"]
-    name = f"{c['model'] or c['architecture']}: {c['physical_cores']} cores, L1d {c['l1d'] // 1024} KiB, L2 {c['l2'] // 1024} KiB, L3 {c['l3'] // 1024} KiB"
+    name = f"{c['model'] or c['architecture']}: {c['physical_cores']} cores, L1d {c['l1d'] // 1024} KiB, L2 {c['l2'] // 1024} KiB, L3 {c['l3'] // 1024} KiB"  # noqa: E501
     lower = chosen != best
     return [
         Finding("processor", OK, name),
@@ -83,9 +88,23 @@ def check_threads() -> list[Finding]:
         limits.append(f"{c['local_ranks']} processes share this machine")
     text = f"{used} used, {usable} usable ({', '.join(limits)})"
     if used > usable:
-        return [Finding("threads", WARN, text, f"more threads than cores are slow: set LAMPAS_NUM_THREADS={usable}, or unset it")]
+        return [
+            Finding(
+                "threads",
+                WARN,
+                text,
+                f"more threads than cores are slow: set LAMPAS_NUM_THREADS={usable}, or unset it",
+            )
+        ]
     if used * c["local_ranks"] < usable:
-        return [Finding("threads", WARN, text, "unset LAMPAS_NUM_THREADS and OMP_NUM_THREADS to use all cores")]
+        return [
+            Finding(
+                "threads",
+                WARN,
+                text,
+                "unset LAMPAS_NUM_THREADS and OMP_NUM_THREADS to use all cores",
+            )
+        ]
     return [Finding("threads", OK, text)]
 
 
@@ -94,9 +113,18 @@ def check_memory() -> list[Finding]:
 
     c = _C.cpu_info()
     free, limit = c["memory_available"], c["memory_limit"]
-    text = f"{gib(free)} free of {gib(limit)}" + ("" if limit == c["memory_total"] else f" (the machine has {gib(c['memory_total'])})")
+    text = f"{gib(free)} free of {gib(limit)}" + (
+        "" if limit == c["memory_total"] else f" (the machine has {gib(c['memory_total'])})"
+    )
     low = free < 2**30
-    found = [Finding("memory", WARN if low else OK, text, "close other programs, or train with a smaller batch" if low else "")]
+    found = [
+        Finding(
+            "memory",
+            WARN if low else OK,
+            text,
+            "close other programs, or train with a smaller batch" if low else "",
+        )
+    ]
     if os.path.isdir("/dev/shm"):
         space = shutil.disk_usage("/dev/shm")
         small = space.free < 64 * 2**20
@@ -105,7 +133,9 @@ def check_memory() -> list[Finding]:
                 "/dev/shm",
                 WARN if small else OK,
                 f"{gib(space.free)} free of {gib(space.total)}",
-                "loader workers fall back to copying; in a container start it with --shm-size=1g" if small else "",
+                "loader workers fall back to copying; in a container start it with --shm-size=1g"
+                if small
+                else "",
             )
         )
     return found
@@ -125,11 +155,25 @@ def check_extras() -> list[Finding]:
     found = []
     for module, needed in (("safetensors", "checkpoints"), ("tqdm", "progress bars")):
         there = find_spec(module) is not None
-        found.append(Finding(module, OK if there else FAIL, "installed" if there else f"missing, needed for {needed}", "" if there else f"pip install {module}"))
-    for module, needed, extra in (("PIL", "image files", "vision"), ("scipy", "rare special functions", "")):
+        found.append(
+            Finding(
+                module,
+                OK if there else FAIL,
+                "installed" if there else f"missing, needed for {needed}",
+                "" if there else f"pip install {module}",
+            )
+        )
+    for module, needed, extra in (
+        ("PIL", "image files", "vision"),
+        ("scipy", "rare special functions", ""),
+    ):
         there = find_spec(module) is not None
         how = f"pip install 'lampas[{extra}]'" if extra else f"pip install {module}"
-        found.append(Finding(module, OK, "installed" if there else f"not installed; only for {needed} ({how})"))
+        found.append(
+            Finding(
+                module, OK, "installed" if there else f"not installed; only for {needed} ({how})"
+            )
+        )
     return found
 
 
@@ -138,14 +182,21 @@ def check_data() -> list[Finding]:
     place = cache if cache.exists() else next(p for p in cache.parents if p.exists())
     writable = os.access(place, os.W_OK)
     text = f"{cache}" + ("" if cache.exists() else " (made when first needed)")
-    found = [Finding("cache", OK if writable else WARN, text, "" if writable else "set LAMPAS_CACHE to a folder you may write to")]
+    found = [
+        Finding(
+            "cache",
+            OK if writable else WARN,
+            text,
+            "" if writable else "set LAMPAS_CACHE to a folder you may write to",
+        )
+    ]
     here = Path("data/MNIST/raw")
     if here.is_dir():
         found.append(Finding("MNIST", OK, f"in {here}"))
     return found
 
 
-# ---- self-test ----------------------------------------------------------------------------------------
+# ---- self-test -----------------------------------------------------------------------------------
 def test_numerics() -> list[Finding]:
     """A few operators, a gradient and the random stream against what they must be."""
     import numpy as np
@@ -155,10 +206,14 @@ def test_numerics() -> list[Finding]:
     wrong: list[str] = []
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((65, 130)).astype("f4"), rng.standard_normal((130, 47)).astype("f4")
-    if not np.allclose((lampas.tensor(a) @ lampas.tensor(b)).numpy(), a.astype("f8") @ b, atol=1e-4):
+    if not np.allclose(
+        (lampas.tensor(a) @ lampas.tensor(b)).numpy(), a.astype("f8") @ b, atol=1e-4
+    ):
         wrong.append("matrix product")
     for name, reference in (("exp", np.exp), ("tanh", np.tanh), ("sin", np.sin)):
-        if not np.allclose(getattr(lampas, name)(lampas.tensor(a)).numpy(), reference(a), rtol=1e-5, atol=1e-6):
+        if not np.allclose(
+            getattr(lampas, name)(lampas.tensor(a)).numpy(), reference(a), rtol=1e-5, atol=1e-6
+        ):
             wrong.append(name)
     x = lampas.tensor(a[0].astype("f8"), requires_grad=True)
     (x.tanh() * x).sum().backward()
@@ -167,10 +222,19 @@ def test_numerics() -> list[Finding]:
         wrong.append("gradient")
     # The first draws of PyTorch's CPU generator from seed 0.
     known = [1.5409960746765137, -0.293428897857666, -2.1787893772125244]
-    if not np.allclose(lampas.randn(3, generator=lampas.Generator().manual_seed(0)).numpy(), known, rtol=1e-5):
+    if not np.allclose(
+        lampas.randn(3, generator=lampas.Generator().manual_seed(0)).numpy(), known, rtol=1e-5
+    ):
         wrong.append("random numbers")
     if wrong:
-        return [Finding("numerics", FAIL, f"wrong results: {', '.join(wrong)}", "try LAMPAS_ISA=base, and report this with the output of `lampas doctor --json`")]
+        return [
+            Finding(
+                "numerics",
+                FAIL,
+                f"wrong results: {', '.join(wrong)}",
+                "try LAMPAS_ISA=base, and report this with the output of `lampas doctor --json`",
+            )
+        ]
     return [Finding("numerics", OK, "operators, gradients and random numbers are right")]
 
 
@@ -201,12 +265,17 @@ def measure_speed() -> list[Finding]:
     call = _best(calls) * 1e6
     slow = call > 2000
     return [
-        Finding("speed", WARN if slow else OK, f"{flops:.0f} GFLOP/s in float32 products, {memory:.1f} GB/s copying, {call:.0f} ns a call", "the machine is busy, or the build is not optimised" if slow else "")
+        Finding(
+            "speed",
+            WARN if slow else OK,
+            f"{flops:.0f} GFLOP/s in float32 products, {memory:.1f} GB/s copying, {call:.0f} ns a call",  # noqa: E501
+            "the machine is busy, or the build is not optimised" if slow else "",
+        )
     ]
 
 
 CHECKS: tuple[Callable[[], list[Finding]], ...] = (
-    check_python, check_processor, check_threads, check_memory, check_environment, check_extras, check_data, test_numerics, measure_speed,
+    check_python, check_processor, check_threads, check_memory, check_environment, check_extras, check_data, test_numerics, measure_speed,  # noqa: E501
 )  # fmt: skip
 
 
@@ -217,7 +286,14 @@ def diagnose() -> list[Finding]:
         try:
             found += check()
         except Exception as e:
-            found.append(Finding(check.__name__, FAIL, f"{type(e).__name__}: {e}", "report this with the output of `lampas doctor --json`"))
+            found.append(
+                Finding(
+                    check.__name__,
+                    FAIL,
+                    f"{type(e).__name__}: {e}",
+                    "report this with the output of `lampas doctor --json`",
+                )
+            )
     return found
 
 
@@ -225,7 +301,7 @@ def main(argv: Sequence[str]) -> int:
     """Prints the findings; 1 where something is wrong."""
     p = argparse.ArgumentParser(
         prog="lampas doctor",
-        description="What this machine offers, what Lampas uses, and what is wrong, each with its remedy.",
+        description="What this machine offers, what Lampas uses, and what is wrong, each with its remedy.",  # noqa: E501
         epilog="Exit status: 0 where all is well (warnings included), 1 where something is wrong.",
     )
     p.add_argument("--json", action="store_true", help="the findings as JSON")
@@ -240,5 +316,9 @@ def main(argv: Sequence[str]) -> int:
             if f.remedy:
                 print(f"  {'':<{width}}  → {f.remedy}")
         bad, warned = (sum(f.state == s for f in found) for s in (FAIL, WARN))
-        print(f"\n{len(found)} checks: {bad} wrong, {warned} to look at." if bad or warned else f"\nAll {len(found)} checks are fine.")
+        print(
+            f"\n{len(found)} checks: {bad} wrong, {warned} to look at."
+            if bad or warned
+            else f"\nAll {len(found)} checks are fine."
+        )
     return int(any(f.state == FAIL for f in found))

@@ -30,7 +30,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     p.add_argument("-m", metavar="MODULE", dest="module", help="run a module, as python -m does")
     p.add_argument("-c", metavar="CODE", dest="code", help="run code given here")
-    p.add_argument("rest", nargs=argparse.REMAINDER, metavar="SCRIPT ARGUMENT", help="a script and its arguments")
+    p.add_argument(
+        "rest",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT ARGUMENT",
+        help="a script and its arguments",
+    )
     # What stands behind the program is not ours to read.
     own = list(argv)
     for i, a in enumerate(own):
@@ -126,7 +131,8 @@ def _print_traceback(error: BaseException) -> None:
     trace = error.__traceback__
     # Our own frames and runpy's stand above the program's.
     while trace is not None and (
-        trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>") or trace.tb_frame.f_code.co_filename.endswith("runpy.py")
+        trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>")
+        or trace.tb_frame.f_code.co_filename.endswith("runpy.py")
     ):
         trace = trace.tb_next
     traceback.print_exception(type(error), error, trace)
@@ -145,5 +151,5 @@ def _import_hint(error: ImportError) -> str:
     module = sys.modules.get(match[2])
     near = difflib.get_close_matches(match[1], dir(module), n=3, cutoff=0.6) if module else []
     if not near:
-        return "Lampas does not have this name; the documentation's page on differences lists what is left out and why."
+        return "Lampas does not have this name; the documentation's page on differences lists what is left out and why."  # noqa: E501
     return f"Lampas does not have this name. Nearest: {', '.join(near)}"

@@ -1,4 +1,4 @@
-"""Checkpointing: memory for time. Chosen parts of a model are computed again in the backward pass."""
+"""Memory for time: chosen parts of a model are computed again in the backward pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ __all__ = ["checkpoint", "checkpoint_sequential"]
 
 class _Checkpoint(Function):
     @staticmethod
-    def forward(ctx: Any, function: Callable[..., Any], preserve: bool, kwargs: dict[str, Any], *args: Any) -> Any:
+    def forward(
+        ctx: Any, function: Callable[..., Any], preserve: bool, kwargs: dict[str, Any], *args: Any
+    ) -> Any:
         ctx.function, ctx.kwargs, ctx.args = function, kwargs, args
         ctx.state = _C.default_generator.get_state() if preserve else None
         ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
@@ -25,7 +27,7 @@ class _Checkpoint(Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         args = list(ctx.args)
-        for i, t in zip(ctx.places, ctx.saved_tensors):
+        for i, t in zip(ctx.places, ctx.saved_tensors, strict=False):
             args[i] = t.detach().requires_grad_(t.requires_grad)
         now = _C.default_generator.get_state() if ctx.state is not None else None
         if ctx.state is not None:
@@ -38,9 +40,19 @@ class _Checkpoint(Function):
             if now is not None:
                 _C.default_generator.set_state(now)
         outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
-        pairs = [(o, g) for o, g in zip(outputs, grads) if isinstance(o, Tensor) and o.requires_grad]
+        pairs = [
+            (o, g) for o, g in zip(outputs, grads, strict=False) if isinstance(o, Tensor) and o.requires_grad  # noqa: E501
+        ]
         if pairs:
-            _C._backward(tuple(o for o, _ in pairs), tuple(g for _, g in pairs), (), False, False, True, False)
+            _C._backward(
+                tuple(o for o, _ in pairs),
+                tuple(g for _, g in pairs),
+                (),
+                False,
+                False,
+                True,
+                False,
+            )
         return (None, None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
 
 
@@ -95,9 +107,13 @@ def checkpoint(
     return _Checkpoint.apply(with_trigger, preserve_rng_state, kwargs, trigger, *args)
 
 
-def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any) -> Any:
+def checkpoint_sequential(
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
+) -> Any:
     """Runs a sequence of modules in `segments` parts, all but the last checkpointed."""
-    layers: Sequence[Any] = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    layers: Sequence[Any] = (
+        list(functions.children()) if hasattr(functions, "children") else list(functions)
+    )
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
@@ -112,6 +128,11 @@ def checkpoint_sequential(functions: Any, segments: int, input: Any, use_reentra
         return forward
 
     for start in range(0, size * (segments - 1), size):
-        input = checkpoint(part(start, start + size), input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
+        input = checkpoint(
+            part(start, start + size),
+            input,
+            use_reentrant=use_reentrant,
+            preserve_rng_state=preserve,
+        )
     begin = size * (segments - 1)
     return part(begin, len(layers))(input)
