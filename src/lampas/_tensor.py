@@ -71,7 +71,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], No
     if hooks is None:
         hooks = OrderedDict()
         _C._register_post_accumulate(self, hooks)
-        self._post_accumulate_grad_hooks = hooks
+        self._post_accumulate_grad_hooks = hooks  # type: ignore[attr-defined]
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
     return handle
@@ -324,7 +324,7 @@ def __format__(self: Tensor, spec: str) -> str:
 
 def __contains__(self: Tensor, element: Any) -> bool:
     if isinstance(element, (Tensor, int, float, complex, bool)):
-        return bool((element == self).any())
+        return bool((element == self).any())  # type: ignore[union-attr]
     raise RuntimeError(
         f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
     )
@@ -390,9 +390,9 @@ _METHODS = [
 ]  # fmt: skip
 for _f in _METHODS:
     setattr(Tensor, _f.__name__, _f)
-Tensor.type = type_
+Tensor.type = type_  # type: ignore[method-assign]
 Tensor.__module__ = "lampas"
-Tensor.__array_priority__ = 1000
-Tensor._make_subclass = staticmethod(_make_subclass)
-Tensor.__torch_function__ = classmethod(__torch_function__)
-Tensor.is_pinned = lambda self, device=None: False
+Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
+Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[method-assign]
+Tensor.__torch_function__ = classmethod(__torch_function__)  # type: ignore[assignment, method-assign]
+Tensor.is_pinned = lambda self, device=None: False  # type: ignore[method-assign]

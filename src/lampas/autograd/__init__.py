@@ -107,8 +107,8 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         rows = [
-            grad(roots, wanted, [g[i] for g in grads], True, create_graph, True, allow_unused)
-            for i in range(len(grads[0]))
+            grad(roots, wanted, [g[i] for g in grads], True, create_graph, True, allow_unused)  # type: ignore[index]
+            for i in range(len(grads[0]))  # type: ignore[arg-type]
         ]
         return tuple(_C.stack(list(column)) for column in zip(*rows, strict=False))
     result = _C._backward(

@@ -25,7 +25,7 @@ class _Mode:
         self.__dict__.setdefault("_before", []).append(self._set())
 
     def __exit__(self, *_: object) -> None:
-        self._reset(self._before.pop())
+        self._reset(self._before.pop())  # type: ignore[attr-defined]
 
     def _fresh(self) -> _Mode:
         return type(self)()

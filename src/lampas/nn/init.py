@@ -205,7 +205,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         tensor.zero_()
         for g in range(groups):
             for d in range(min(per_group, tensor.size(1))):
-                tensor[(g * per_group + d, d, *centre)] = 1
+                tensor[(g * per_group + d, d, *centre)] = 1  # type: ignore[syntax]
     return tensor
 
 
@@ -318,7 +318,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tenso
     with lampas.no_grad():
         flat = tensor.new_empty((rows, cols)).normal_(0, 1, generator=generator)
         tall = flat.t() if rows < cols else flat
-        q, r = lampas.linalg.qr(tall)
+        q, r = lampas.linalg.qr(tall)  # type: ignore[attr-defined]
         # The signs of r make the result uniform over orthogonal matrices (Mezzadri, 2006).
         q = q * r.diagonal().sign()
         q = q.t() if rows < cols else q

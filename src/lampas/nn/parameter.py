@@ -130,7 +130,7 @@ class _Uninitialized:
         self.data = lampas.empty(
             shape, device=device or self.data.device, dtype=dtype or self.data.dtype
         )
-        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+        self.__class__ = self.cls_to_become
 
     @property
     def shape(self) -> Any:
@@ -155,7 +155,7 @@ class _Uninitialized:
         return type(self), (self.requires_grad,)  # type: ignore[attr-defined]
 
 
-class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[override]
     """A parameter whose shape is known only when the first input arrives.
 
     Example:
@@ -183,7 +183,7 @@ class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
         return result
 
 
-class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
+class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[override]
     """A buffer whose shape is known only when the first input arrives."""
 
     cls_to_become = Buffer
@@ -224,4 +224,4 @@ def is_lazy(param: Any) -> bool:
 # What is computed from parameters and buffers is an ordinary tensor.
 if hasattr(_C, "_disabled_torch_function_impl"):
     for _kind in (Parameter, Buffer, UninitializedBuffer):
-        _kind.__torch_function__ = _C._disabled_torch_function_impl
+        _kind.__torch_function__ = _C._disabled_torch_function_impl  # type: ignore[method-assign]

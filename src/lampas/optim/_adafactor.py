@@ -110,10 +110,10 @@ class Adafactor(Optimizer):
     def _update(self, p: Tensor, group: dict[str, Any]) -> None:
         if p.is_complex():
             raise RuntimeError("Adafactor does not support complex parameters")
-        grad = -p.grad if group["maximize"] else p.grad
+        grad = -p.grad if group["maximize"] else p.grad  # type: ignore[operator]
         state = self.state[p]
         if not state:
-            state.update(self._new_state(grad))
+            state.update(self._new_state(grad))  # type: ignore[arg-type]
         state["step"] += 1
         t = state["step"].item()
         lr, d = number(group["lr"]), group["d"]
@@ -123,8 +123,8 @@ class Adafactor(Optimizer):
         size = max(eps2, p.norm(2).item() / p.numel() ** 0.5) * min(lr, 1 / t**0.5)
         if group["weight_decay"] != 0:
             p.mul_(1 - lr * group["weight_decay"])
-        estimate = self._estimate(grad, state, t ** group["beta2_decay"], eps1)
-        update = estimate.clamp_(min=eps1 * eps1).rsqrt_().mul_(grad)
+        estimate = self._estimate(grad, state, t ** group["beta2_decay"], eps1)  # type: ignore[arg-type]
+        update = estimate.clamp_(min=eps1 * eps1).rsqrt_().mul_(grad)  # type: ignore[arg-type]
         scale = max(1.0, update.norm(2).item() / (update.numel() ** 0.5 * d))
         p.add_(update, alpha=-size / scale)
 

@@ -113,15 +113,15 @@ class ElementwiseOptimizer(Optimizer):
             with lampas.no_grad():
                 state["step"] += 1
             step = state["step"].item()
-        grad = -p.grad if group["maximize"] else p.grad
+        grad = -p.grad if group["maximize"] else p.grad  # type: ignore[operator]
         x = p.clone() if group["differentiable"] else p
         buffers: dict[str, Any] = {name: state.get(name) for name in (*self._scalars, *names)}
         if p.is_complex():
-            x, grad = lampas.view_as_real(x), lampas.view_as_real(grad)
+            x, grad = lampas.view_as_real(x), lampas.view_as_real(grad)  # type: ignore[arg-type]
             for name in names:
                 if buffers[name] is not None:
                     buffers[name] = lampas.view_as_real(buffers[name])
-        new = self._formula(x, grad, buffers, group, step)
+        new = self._formula(x, grad, buffers, group, step)  # type: ignore[arg-type]
         for name in names:
             value = buffers[name]
             if p.is_complex():

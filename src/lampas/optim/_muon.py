@@ -121,10 +121,10 @@ class Muon(Optimizer):
             raise RuntimeError("Muon does not support complex parameters")
         state = self.state[p]
         if "momentum_buffer" not in state:
-            state["momentum_buffer"] = lampas.zeros_like(p.grad)
+            state["momentum_buffer"] = lampas.zeros_like(p.grad)  # type: ignore[arg-type]
         average, momentum = state["momentum_buffer"], group["momentum"]
         average.lerp_(p.grad, 1 - momentum)
-        update = p.grad.lerp(average, momentum) if group["nesterov"] else average
+        update = p.grad.lerp(average, momentum) if group["nesterov"] else average  # type: ignore[union-attr]
         update = _orthogonal(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
         lr = number(group["lr"])
         p.mul_(1 - lr * group["weight_decay"])

@@ -63,7 +63,7 @@ def scaled_dot_product_attention(
     factor = 1 / math.sqrt(query.size(-1)) if scale is None else scale
     if is_causal:
         shape = (query.size(-2), key.size(-2))
-        attn_mask = lampas.ones(shape, dtype=lampas.bool, device=query.device).tril()
+        attn_mask = lampas.ones(shape, dtype=lampas.bool, device=query.device).tril()  # type: ignore[attr-defined]
     # Half of the factor on each side keeps half precision in range.
     root = math.sqrt(abs(factor))
     scores = (query * math.copysign(root, factor)) @ (key * root).transpose(-2, -1)
@@ -319,7 +319,7 @@ def multi_head_attention_forward(
             )
         biases = [None] * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
         inputs = zip((query, key, value), weights, biases, strict=True)
-        q, k, v = (linear(x, w, b) for x, w, b in inputs)
+        q, k, v = (linear(x, w, b) for x, w, b in inputs)  # type: ignore[arg-type]
     else:
         if in_proj_weight is None:
             raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
@@ -344,16 +344,16 @@ def multi_head_attention_forward(
     attn_mask = _merge_padding(padding, attn_mask, batch, num_heads, k.size(1))
     attend = _attend_with_weights if need_weights else _attend
     rate = dropout_p if training else 0.0
-    heads, weights = attend(q, k, v, attn_mask, rate, is_causal, (batch, num_heads))
+    heads, weights = attend(q, k, v, attn_mask, rate, is_causal, (batch, num_heads))  # type: ignore[assignment]
     joined = heads.permute(2, 0, 1, 3).reshape(length * batch, embed_dim)
     output = linear(joined, out_proj_weight, out_proj_bias)
     output = output.reshape(length, batch, output.size(1))
     if weights is not None and average_attn_weights:
-        weights = weights.mean(1)
+        weights = weights.mean(1)  # type: ignore[attr-defined]
     if not batched:
         output = output.squeeze(1)
-        weights = None if weights is None else weights.squeeze(0)
-    return output, weights
+        weights = None if weights is None else weights.squeeze(0)  # type: ignore[attr-defined]
+    return output, weights  # type: ignore[return-value]
 
 
 def _attend_with_weights(

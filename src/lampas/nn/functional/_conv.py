@@ -151,7 +151,7 @@ def _transposed(
             f"output_padding={extra}, stride={stride}, dilation={dilation}"
         )
     x = input if input.dim() == n + 2 else input.unsqueeze(0)
-    around = []
+    around = []  # type: ignore[var-annotated]
     for d in range(n):
         size = x.size(2 + d)
         apart = (size - 1) * stride[d] + 1

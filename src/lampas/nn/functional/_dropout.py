@@ -87,9 +87,9 @@ def dropout1d(
         )
     if input.dim() == 3:
         return _feature_dropout(input, p, training, inplace)
-    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)
+    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)  # type: ignore[attr-defined]
     result = _feature_dropout(batched, p, training, inplace)
-    return result.squeeze_(0) if inplace else result.squeeze(0)
+    return result.squeeze_(0) if inplace else result.squeeze(0)  # type: ignore[attr-defined]
 
 
 def dropout2d(
@@ -142,9 +142,9 @@ def dropout3d(
         )
     if input.dim() != 4:
         return _feature_dropout(input, p, training, inplace)
-    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)
+    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)  # type: ignore[attr-defined]
     result = _feature_dropout(batched, p, training, inplace)
-    return result.squeeze_(0) if inplace else result.squeeze(0)
+    return result.squeeze_(0) if inplace else result.squeeze(0)  # type: ignore[attr-defined]
 
 
 def alpha_dropout(

@@ -130,7 +130,7 @@ def grid_sample(
     where = [fix.position(p, n) for p, n in zip(where, sizes, strict=False)]
     if mode == "nearest":
         values = _gather(input, [p.detach().round() for p in where], sizes)
-        return values + sum(_no_slope(p) for p in where).unsqueeze(1)
+        return values + sum(_no_slope(p) for p in where).unsqueeze(1)  # type: ignore[union-attr]
     return _bilinear(input, where, sizes)
 
 
@@ -220,8 +220,8 @@ def _bilinear(input: Tensor, where: list[Tensor], sizes: list[int]) -> Tensor:
         for i, (f, t) in enumerate(zip(low, part, strict=False)):
             high = corner >> i & 1
             at.append(f + high)
-            weight = weight * (t if high else 1 - t)
-        value = _gather(input, at, sizes) * weight.unsqueeze(1)
+            weight = weight * (t if high else 1 - t)  # type: ignore[assignment]
+        value = _gather(input, at, sizes) * weight.unsqueeze(1)  # type: ignore[attr-defined]
         total = value if total is None else total + value
     return total
 

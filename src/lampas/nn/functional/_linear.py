@@ -139,7 +139,7 @@ def _in_parts(
     size = options.chunk_size(input.size(0), input.size(1), linear_weight.size(0))
     how = "none" if reduction == "none" else "sum"
     parts = [
-        checkpoint(loss, x, y, how, use_reentrant=False)
+        checkpoint(loss, x, y, how, use_reentrant=False)  # type: ignore[arg-type]
         for x, y in zip(input.split(size), target.split(size), strict=False)
     ]
     if reduction == "none":

@@ -25,7 +25,7 @@ def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, dtype: object
         x = x * weight.reshape(shape)
     if bias is not None:
         x = x + bias.reshape(shape)
-    return x.to(dtype)
+    return x.to(dtype)  # type: ignore[call-overload]
 
 
 def _move(running: Tensor | None, now: Tensor, momentum: float) -> None:

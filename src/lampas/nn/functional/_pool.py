@@ -322,7 +322,7 @@ def _fractional(
     windows = x.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
     value, at = windows.max(-1)
     where = index.gather(-1, at.unsqueeze(-1)).squeeze(-1)
-    shape = (*input.shape[: input.dim() - n], *out)
+    shape = (*input.shape[: input.dim() - n], *out)  # type: ignore[assignment]
     return value.reshape(shape), where.reshape(shape)
 
 

@@ -138,7 +138,7 @@ def _pair(value: Any, name: str) -> tuple[int, int]:
     values = values * 2 if len(values) == 1 else values
     if len(values) != 2:
         raise RuntimeError(f"expected {name} to be one or two numbers, got {value}")
-    return values  # type: ignore[return-value]
+    return values
 
 
 def _positions(
@@ -199,7 +199,7 @@ def unfold(
             f"dimensions for input, but got: {list(input.shape)}"
         )
     kernel, dilation, padding, stride = _patch_arguments(kernel_size, dilation, padding, stride)
-    position, _ = _positions(tuple(input.shape[-2:]), kernel, dilation, padding, stride)
+    position, _ = _positions(tuple(input.shape[-2:]), kernel, dilation, padding, stride)  # type: ignore[arg-type]
     x = pad(input, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else input
     flat = x.flatten(-2).index_select(-1, position.flatten().to(input.device))
     blocks = math.prod(position.shape[2:])

@@ -196,4 +196,4 @@ class Traversal:
             raise AttributeError(f"{type(module).__name__} has no attribute `{name}`{hint}")
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
-        return module._buffers[name]
+        return module._buffers[name]  # type: ignore[return-value]

@@ -84,9 +84,9 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draws new initial values."""
         self.head.reset_parameters()
-        for down, up in self.tail:  # type: ignore[misc]
-            down.reset_parameters()  # type: ignore[has-type]
-            up.reset_parameters()  # type: ignore[has-type]
+        for down, up in self.tail:  # type: ignore[attr-defined]
+            down.reset_parameters()
+            up.reset_parameters()
 
     def forward(self, input_: Tensor, target_: Tensor) -> Any:
         self._check(input_, target_)

@@ -53,7 +53,7 @@ class _Indexed(Module):
     def pop(self, key: int | slice) -> Any:
         """Removes and returns the child at ``key``."""
         value = self[key]  # type: ignore[index]
-        del self[key]  # type: ignore[attr-defined]
+        del self[key]
         return value
 
 

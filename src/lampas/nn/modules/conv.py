@@ -177,7 +177,7 @@ class _Conv(_ConvNd):
         if self.padding_mode != "zeros":
             padded = self._reversed_padding_repeated_twice
             input = F.pad(input, padded, mode=self.padding_mode)
-            padding = 0
+            padding = 0  # type: ignore[assignment]
         function = self._function
         return function(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
@@ -400,19 +400,19 @@ class _LazyConv(_LazyConvNd):
         self._forget_shapes(out_channels, bias, device, dtype)
 
 
-class LazyConv1d(_LazyConv, Conv1d):  # type: ignore[misc]
+class LazyConv1d(_LazyConv, Conv1d):
     """A :class:`Conv1d` that learns ``in_channels`` from its first input."""
 
     cls_to_become = Conv1d
 
 
-class LazyConv2d(_LazyConv, Conv2d):  # type: ignore[misc]
+class LazyConv2d(_LazyConv, Conv2d):
     """A :class:`Conv2d` that learns ``in_channels`` from its first input."""
 
     cls_to_become = Conv2d
 
 
-class LazyConv3d(_LazyConv, Conv3d):  # type: ignore[misc]
+class LazyConv3d(_LazyConv, Conv3d):
     """A :class:`Conv3d` that learns ``in_channels`` from its first input."""
 
     cls_to_become = Conv3d
@@ -440,19 +440,19 @@ class _LazyConvTranspose(_LazyConvNd):
         self._forget_shapes(out_channels, bias, device, dtype)
 
 
-class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):  # type: ignore[misc]
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
     """A :class:`ConvTranspose1d` that learns ``in_channels`` from its first input."""
 
     cls_to_become = ConvTranspose1d
 
 
-class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):  # type: ignore[misc]
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
     """A :class:`ConvTranspose2d` that learns ``in_channels`` from its first input."""
 
     cls_to_become = ConvTranspose2d
 
 
-class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):  # type: ignore[misc]
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
     """A :class:`ConvTranspose3d` that learns ``in_channels`` from its first input."""
 
     cls_to_become = ConvTranspose3d

@@ -30,7 +30,7 @@ Activation = Any  # a name, or a function of a tensor
 
 def _causal_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
     full = lampas.full((size, size), float("-inf"), dtype=dtype, device=device)
-    return full.triu(1)
+    return full.triu(1)  # type: ignore[attr-defined]
 
 
 def _is_causal(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:
@@ -122,7 +122,7 @@ class Transformer(Module):
             self.encoder = TransformerEncoder(layer, num_encoder_layers, norm())
         self.decoder = custom_decoder
         if custom_decoder is None:
-            layer = TransformerDecoderLayer(*shape)
+            layer = TransformerDecoderLayer(*shape)  # type: ignore[assignment]
             self.decoder = TransformerDecoder(layer, num_decoder_layers, norm())
         self._reset_parameters()
         self.d_model = d_model

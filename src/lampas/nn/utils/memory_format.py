@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Any)
 def _convert(module: M, kinds: tuple[type, ...], memory_format: Any) -> M:
     for child in module.modules():
         if isinstance(child, kinds):
-            child.weight.data = child.weight.detach().clone(memory_format=memory_format)
+            child.weight.data = child.weight.detach().clone(memory_format=memory_format)  # type: ignore[attr-defined]
     return module
 
 

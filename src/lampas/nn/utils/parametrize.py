@@ -107,11 +107,11 @@ class ParametrizationList(ModuleList):
         self.is_tensor = isinstance(new, Tensor)
         self.ntensors = 1 if self.is_tensor else len(new)
         if self.is_tensor:
-            _require_same("When `right_inverse` outputs one tensor, it", before, new, shape=False)
-            _set(original, new)
+            _require_same("When `right_inverse` outputs one tensor, it", before, new, shape=False)  # type: ignore[arg-type]
+            _set(original, new)  # type: ignore[arg-type]
             _register(self, "original", original)
         else:
-            self._register_all(original, new)
+            self._register_all(original, new)  # type: ignore[arg-type]
         if not unsafe:
             result = self()
             if not isinstance(result, Tensor):

@@ -209,7 +209,7 @@ def _check_amount(amount: Any) -> None:
     if not isinstance(amount, numbers.Real):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     whole = isinstance(amount, numbers.Integral)
-    if amount < 0 or (not whole and amount > 1):
+    if amount < 0 or (not whole and amount > 1):  # type: ignore[operator]
         raise ValueError(
             f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
             "integer"
@@ -219,7 +219,7 @@ def _check_amount(amount: Any) -> None:
 def _count(amount: Any, size: int) -> int:
     if not isinstance(amount, numbers.Integral):
         return round(float(amount) * size)
-    if amount > size:
+    if amount > size:  # type: ignore[operator]
         raise ValueError(
             f"amount={amount} should be smaller than the number of parameters to prune={size}"
         )

@@ -465,7 +465,7 @@ class QMNIST(MNIST):
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         image, target = self._transformed(self.data[index]), self.targets[index]
         if self.compat:
-            target = int(target[0])
+            target = int(target[0])  # type: ignore[assignment]
         return image, target if self.target_transform is None else self.target_transform(target)
 
     def _labels(self) -> lampas.Tensor | None:

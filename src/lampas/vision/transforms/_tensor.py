@@ -162,7 +162,7 @@ def adjust_hue(img: lampas.Tensor, factor: float) -> lampas.Tensor:
 
 def _rgb_to_hsv(img: lampas.Tensor) -> lampas.Tensor:
     red, green, blue = img.unbind(-3)
-    high, low = img.max(dim=-3).values, img.min(dim=-3).values
+    high, low = img.max(dim=-3).values, img.min(dim=-3).values  # type: ignore[attr-defined]
     grey = high == low
     span = high - low
     ones = lampas.ones_like(high)
