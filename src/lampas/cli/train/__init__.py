@@ -12,4 +12,12 @@ def main(argv: Sequence[str]) -> int:
     wanted, given = config.parse(argv)
     from lampas.cli.train import job
 
-    return job.start(wanted, given)
+    try:
+        return job.start(wanted, given)
+    except KeyboardInterrupt:
+        print("\nInterrupted; what the last complete epoch wrote is in the run's folder.")
+        return job.INTERRUPTED
+    except OSError as e:
+        from lampas.cli import UsageError
+
+        raise UsageError(f"{e.filename or 'a file of the run'}: {e.strerror or e}") from None

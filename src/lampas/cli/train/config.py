@@ -36,7 +36,7 @@ examples:
   lampas train --data ~/data --model cnn        the folder ~/data holds MNIST/raw
   lampas train --optimizer adam --lr 1e-3 --out runs/adam
   lampas train --config job.toml --epochs 20    options stand in the file, without the dashes
-  lampas train --resume runs/adam --epochs 80   go on where runs/adam ended, up to epoch 80
+  lampas train --resume runs/adam --epochs 150   go on where runs/adam ended, up to epoch 150
 """
 
 
@@ -90,7 +90,7 @@ def resolve(config: Config) -> Config:
     if config.momentum is None:
         config.momentum = 0.9 if config.optimizer == "sgd" else 0.0
     if config.epochs is None:
-        config.epochs = 60 if small else 10
+        config.epochs = 100 if small else 10
     if config.augment is None:
         config.augment = small
     return config
@@ -113,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--lr", type=float, help="learning rate (sgd: 0.01, adam: 0.001)")
     how.add_argument("--momentum", type=float, help="for sgd (0.9) and rmsprop (0)")
     how.add_argument("--weight-decay", type=float, help="(0)")
-    how.add_argument("--epochs", type=int, help="in all, also after --resume (digits: 60, else 10)")
+    how.add_argument(
+        "--epochs", type=int, help="in all, also after --resume (digits: 100, else 10)"
+    )
     how.add_argument("--batch-size", type=int, help="(64)")
     how.add_argument(
         "--augment",

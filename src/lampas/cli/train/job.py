@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,8 @@ class Job:
         progress, number = self.progress, self.progress.epoch + 1
         batches = -(-len(self.trainset) // self.config.batch_size)
         bar = self.say.bar(number, self.config.epochs or 0, batches, progress.step)
-        start, seen = time.perf_counter(), progress.step * self.config.batch_size
+        start = time.perf_counter()
+        seen = min(progress.step * self.config.batch_size, len(self.trainset))
 
         def after_step(now: Progress, count: int) -> bool:
             nonlocal seen
@@ -174,7 +176,7 @@ class Job:
         """Says how to go on."""
         where = f"epoch {self.progress.epoch}, step {self.progress.step}"
         self.say.always(f"\nInterrupted after {where}; the checkpoint is written. Go on with:")
-        self.say.always(f"  lampas train --resume {self.folder}")
+        self.say.always(f"  lampas train --resume {shlex.quote(self.folder)}")
         return INTERRUPTED
 
     def finish(self, evaluation: Evaluation) -> None:

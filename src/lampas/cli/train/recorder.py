@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from typing import Any
 
@@ -22,7 +23,9 @@ class Recorder:
     def epoch(self, row: dict[str, Any], rate: float) -> None:
         """Writes an epoch's figures, at once."""
         full = {**row, "samples_per_second": round(rate, 1)}
-        self._file.write(json.dumps(full) + "\n")
+        # JSON has no numbers that are not finite: a diverged run's losses become null.
+        plain = {k: v if math.isfinite(v) else None for k, v in full.items()}
+        self._file.write(json.dumps(plain) + "\n")
         self._file.flush()
         for name, value in full.items():
             if name != "epoch":

@@ -33,8 +33,10 @@ def page(
         _section("Confusion matrix", charts.confusion(confusion, [_short(c) for c in classes])),
         _section("Classes", _classes(confusion, classes)),
         _section("Worst mistakes", _mistakes(evaluation, testset, classes)),
+        '<div class="pair">',
         _section("Configuration", _table(_configuration(config))),
         _section("Environment", _table(_environment())),
+        "</div>",
         _section("Model", f"<pre>{html.escape(repr(model))}</pre>"),
     ]
     title = html.escape(f"{config.model} on {config.data}")

@@ -80,10 +80,11 @@ def _remaining(loader: DataLoader[Any], progress: Progress) -> Iterator[Any]:
         yield from loader
         return
     lampas.set_rng_state(progress.random["epoch"])
-    for number, batch in enumerate(loader):
-        if number == progress.step:
+    done = progress.step
+    for number, batch in enumerate(loader, 1):
+        if number == done:
             lampas.set_rng_state(progress.random["now"])
-        if number >= progress.step:
+        if number > done:
             yield batch
 
 
