@@ -29,7 +29,7 @@ margin-top:18px;overflow-x:auto}
 p{margin:0 0 12px;color:var(--soft)}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px}
 .tiles div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
-.tiles b{display:block;font-size:22px;font-variant-numeric:tabular-nums}
+.tiles b{display:block;font-size:21px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .tiles span{color:var(--soft);font-size:13px}.tiles div:first-child b{color:var(--a)}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:16px}
 svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}
