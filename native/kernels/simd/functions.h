@@ -39,7 +39,7 @@ LAMPAS_INLINE T sign(T a) {
     auto m = std::abs(a);
     return m == 0 ? T(0) : a / m;
   } else if constexpr (std::is_floating_point_v<T>) {
-    return a > T(0) ? T(1) : a < T(0) ? T(-1) : a == T(0) ? T(0) : a;
+    return a > T(0) ? T(1) : a < T(0) ? T(-1) : T(0);  // of NaN too
   } else {
     return static_cast<T>((T(0) < a) - (a < T(0)));
   }
@@ -153,7 +153,8 @@ template <class T>
 LAMPAS_INLINE T common_multiple(T a, T b) {
   T g = common_divisor(a, b);
   if (g == T(0)) return T(0);
-  return absolute(static_cast<T>(a / g * b));
+  auto v = a / g * b;  // of short integers an int, cut off last
+  return static_cast<T>(v < 0 ? -v : v);
 }
 template <class T>
 LAMPAS_INLINE T with_sign(T a, T b) {
@@ -193,8 +194,6 @@ LAMPAS_INLINE T x_log1p_y(T a, T b) {
 }
 template <class T>
 LAMPAS_INLINE T step(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>)
-    if (a != a) return a;
   return a == T(0) ? b : static_cast<T>(a > T(0));
 }
 template <class T>
