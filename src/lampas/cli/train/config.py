@@ -139,7 +139,7 @@ class _Parser(argparse.ArgumentParser):
         known = [o for a in self._actions for o in a.option_strings]
         unknown = [w.split("=")[0] for w in message.split() if w.startswith("--")]
         hint = nearest(unknown[0], known) if "unrecognized" in message and unknown else ""
-        raise UsageError(f"{message}{hint or "."} `lampas train --help` lists the options")
+        raise UsageError(f"{message}{hint or '.'} `lampas train --help` lists the options")
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
