@@ -9,8 +9,7 @@ namespace nb = nanobind;
 
 namespace lampas::py {
 
-// ---- attributes of Tensor
-// -------------------------------------------------------------------------
+// ---- attributes of Tensor ----------------------------------------------------------------------
 PyObject* get_requires_grad(PyObject* o, void*) {
   return PyBool_FromLong(requires_grad(tensor_of(o)));
 }
@@ -77,8 +76,7 @@ int traverse_graph(const Tensor& t, visitproc visit, void* arg) {
   return 0;
 }
 
-// ---- hooks
-// ----------------------------------------------------------------------------------------
+// ---- hooks -------------------------------------------------------------------------------------
 namespace {
 // Calls every function of an ordered dict that the handles on the Python side keep.
 class DictHook final : public GradHook {
@@ -152,8 +150,7 @@ void retain_grad(const Tensor& t) {
   meta(t)->self = t.impl();
 }
 
-// ---- backward
-// -------------------------------------------------------------------------------------
+// ---- backward ----------------------------------------------------------------------------------
 std::vector<Tensor> tensors_of(nb::handle seq, const char* what) {
   std::vector<Tensor> out;
   for (nb::handle h : seq) {

@@ -13,8 +13,7 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
-// ---- nested sequences
-// -----------------------------------------------------------------------------
+// ---- nested sequences --------------------------------------------------------------------------
 bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
 // Numbers and one-element tensors in nested lists: the common shape and the narrowest common type.
@@ -117,8 +116,7 @@ class Sequence {
   char* at_ = nullptr;
 };
 
-// ---- foreign memory
-// -------------------------------------------------------------------------------
+// ---- foreign memory ----------------------------------------------------------------------------
 std::optional<DType> dtype_of_format(const char* f, Py_ssize_t size) {
   if (*f == '@' || *f == '=' || *f == '<' || *f == '|') ++f;
   if (*f == '>' && size > 1) return {};
@@ -256,8 +254,7 @@ PyObject* to_list(const Tensor& t) {
   return list_level(static_cast<const char*>(t.data()), t, 0);
 }
 
-// ---- the old constructors
-// ---------------------------------------------------------------------------
+// ---- the old constructors ----------------------------------------------------------------------
 PyObject* legacy_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   Tensor t;
   Py_ssize_t n = PyTuple_GET_SIZE(args);
@@ -281,8 +278,7 @@ PyObject* legacy_tensor(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return wrap_as(type, t);
 }
 
-// ---- functions
-// ------------------------------------------------------------------------------------
+// ---- functions ---------------------------------------------------------------------------------
 namespace {
 Tensor finish(Tensor t, bool tracked) {
   if (tracked) set_requires_grad(t, true);

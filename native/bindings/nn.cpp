@@ -10,8 +10,7 @@
 namespace lampas::py {
 
 namespace {
-// ---- arguments
-// ------------------------------------------------------------------------------------
+// ---- arguments ---------------------------------------------------------------------------------
 void warn(const char* text) {
   if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw PythonError();
 }
@@ -100,8 +99,7 @@ int64_t softmax_dim(const Args& a, const char* name) {
   return n == 0 || n == 1 || n == 3 ? 0 : 1;
 }
 
-// ---- losses
-// -----------------------------------------------------------------------------------------
+// ---- losses ------------------------------------------------------------------------------------
 void check_target_size(const Tensor& x, const Tensor& t, const char* op) {
   if (!(x.sizes() == t.sizes()))
     warn(concat("Using a target size (torch.Size(", t.sizes(),
@@ -191,8 +189,7 @@ Tensor nll(Args& a) {
                        a.integer(4));
 }
 
-// ---- embeddings, padding
-// ------------------------------------------------------------------------------
+// ---- embeddings, padding -----------------------------------------------------------------------
 Tensor embedding(Args& a) {
   const Tensor &index = a.tensor(0), &weight = a.tensor(1);
   int64_t n = weight.dim() ? weight.size(0) : 0, padding = -1;

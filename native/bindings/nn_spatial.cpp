@@ -12,8 +12,7 @@
 namespace lampas::py {
 
 namespace {
-// ---- convolution
-// --------------------------------------------------------------------------------------
+// ---- convolution -------------------------------------------------------------------------------
 Dims per_dim(const Args& a, int i, size_t n, const char* name) {
   Dims d = a.ints(i);
   if (d.size() == 1) d = Dims(n, d[0]);
@@ -93,8 +92,7 @@ Tensor conv_transpose(const Args& a, size_t n) {
   return added ? ops::squeeze(y, Dims{0}) : y;
 }
 
-// ---- pooling
-// ------------------------------------------------------------------------------------------
+// ---- pooling -----------------------------------------------------------------------------------
 ops::PoolArgs pool_args(const Args& a, size_t n) {
   ops::PoolArgs p;
   p.kernel = per_dim(a, 1, n, "kernel_size");
@@ -143,8 +141,7 @@ PyObject* adaptive_max(Args& a, size_t n, bool with_indices) {
   return wrap(r[0]);
 }
 
-// ---- normalisation over channels
-// ------------------------------------------------------------------------
+// ---- normalisation over channels ---------------------------------------------------------------
 Tensor channel_shape(const Tensor& t, const Tensor& x) {
   Dims s(x.sizes().size(), 1);
   s[1] = t.numel();
@@ -245,8 +242,7 @@ Tensor instance_norm(const Args& a) {
   return group_norm(x, c, a.tensor(3), a.tensor(4), a.real(7));
 }
 
-// ---- attention
-// ----------------------------------------------------------------------------------------
+// ---- attention ---------------------------------------------------------------------------------
 Tensor attention(const Args& a) {
   const Tensor& q = a.tensor(0);
   Tensor k = a.tensor(1), v = a.tensor(2);
@@ -329,8 +325,7 @@ Tensor bilinear(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor&
   return ops::reshape(z, shape);
 }
 
-// ---- recurrent cells
-// ------------------------------------------------------------------------------------
+// ---- recurrent cells ---------------------------------------------------------------------------
 Tensor gates(const Args& a, const Tensor& h, int w) {
   Tensor b = a.tensor(w + 2), c = a.tensor(w + 3);
   return ops::add(ops::linear(a.tensor(0), a.tensor(w), b), ops::linear(h, a.tensor(w + 1), c));

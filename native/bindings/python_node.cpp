@@ -11,8 +11,7 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
-// ---- grad_fn
-// --------------------------------------------------------------------------------------
+// ---- grad_fn -----------------------------------------------------------------------------------
 struct NodeObject {
   PyObject_HEAD Ref<Node> node;
   PyObject* metadata;

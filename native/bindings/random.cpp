@@ -159,8 +159,7 @@ Tensor normal_sized(const Args& a) {
   });
 }
 
-// ---- in place
-// -----------------------------------------------------------------------------------------
+// ---- in place ----------------------------------------------------------------------------------
 template <class F>
 Tensor fill(const Tensor& t, const char* op, const F& draw) {
   check_inplace(t, op);
@@ -243,8 +242,7 @@ Tensor random_(const Args& a, int form) {
   });
 }
 
-// ---- drawn from given distributions
-// -----------------------------------------------------------------------
+// ---- drawn from given distributions ------------------------------------------------------------
 Tensor bernoulli_fill(const Tensor& t, const Operand& p, Generator& g) {
   if (!p.is_tensor()) {
     double q = p.scalar().to_double();
@@ -325,8 +323,7 @@ Tensor sample_dirichlet(const Args& a) {
   return y;
 }
 
-// ---- dropout
-// --------------------------------------------------------------------------------------------
+// ---- dropout -----------------------------------------------------------------------------------
 void check_rate(double p) {
   LAMPAS_CHECK_VALUE(p >= 0 && p <= 1, "dropout probability has to be between 0 and 1, but got ",
                      p);

@@ -7,8 +7,7 @@
 namespace lampas::py {
 
 namespace {
-// ---- creation
-// -------------------------------------------------------------------------------------
+// ---- creation ----------------------------------------------------------------------------------
 #define OPTIONS                                                                             \
   "*, Tensor? out=None, dtype? dtype=None, layout? layout=None, device? device=None, bool " \
   "requires_grad=False, bool pin_memory=False)"
@@ -109,8 +108,7 @@ Tensor scalar_tensor(const Args& a) {
   return o.finish(ops::full({}, a.number(0), a.dtype(2, ops::default_dtype()), o.device));
 }
 
-// ---- conversions
-// ------------------------------------------------------------------------------------
+// ---- conversions -------------------------------------------------------------------------------
 Tensor converted(const Tensor& x, std::optional<DType> dtype, std::optional<Device> device,
                  bool copy) {
   Tensor y = dtype ? ops::to_dtype(x, *dtype) : x;

@@ -67,8 +67,7 @@ PyObject* tensor_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   return guarded([&] { return legacy_tensor(type, args, kwargs); });
 }
 
-// ---- attributes
-// -----------------------------------------------------------------------------------
+// ---- attributes --------------------------------------------------------------------------------
 const Tensor& self_of(PyObject* o) { return tensor_of(o); }
 template <class F>
 PyObject* attribute(F&& f) {

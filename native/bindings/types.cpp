@@ -7,8 +7,7 @@
 namespace lampas::py {
 
 namespace {
-// ---- named constants: dtype, layout, memory_format
-// ------------------------------------------------
+// ---- named constants: dtype, layout, memory_format ---------------------------------------------
 struct Constant {
   PyObject_HEAD const char* name;  // "float32"
   int value;
@@ -85,8 +84,7 @@ PyObject* add_constant(PyObject* module, PyTypeObject* type, const char* name, i
   return o;
 }
 
-// ---- device
-// ---------------------------------------------------------------------------------------
+// ---- device ------------------------------------------------------------------------------------
 struct DeviceObject {
   PyObject_HEAD PyObject* type;  // "cpu"
   int index;                     // -1: none
@@ -202,8 +200,7 @@ void init_device(PyObject* module) {
     throw PythonError();
 }
 
-// ---- Size
-// -----------------------------------------------------------------------------------------
+// ---- Size --------------------------------------------------------------------------------------
 PyObject* size_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
   Owned o(PyTuple_Type.tp_new(type, args, kwargs));
   if (!o) return nullptr;

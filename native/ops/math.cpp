@@ -160,8 +160,7 @@ Tensor clamp(const Tensor& x, const std::optional<Scalar>& low, const std::optio
   return low ? clamp_min_number(t, low->to_double()) : clamp_max_number(t, high->to_double());
 }
 
-// ---- gradients
-// ------------------------------------------------------------------------------------
+// ---- gradients ---------------------------------------------------------------------------------
 Tensor masked(const Tensor& g, const Tensor& condition) { return where(condition, g, 0); }
 
 Tensor share(const Tensor& g, const Tensor& strictly, const Tensor& equal) {

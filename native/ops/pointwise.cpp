@@ -31,8 +31,7 @@ struct Row {
   std::string node_name;
 };
 
-// ---- gradients, from the rows
-// -----------------------------------------------------------------------
+// ---- gradients, from the rows ------------------------------------------------------------------
 #define LAMPAS_GRADIENT(expr)                                                             \
   [](const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& y, \
      const double* p) -> Tensor {                                                         \
@@ -144,8 +143,7 @@ class PointwiseNode final : public Node {
   bool keeps_ = false;
 };
 
-// ---- types
-// ----------------------------------------------------------------------------------------
+// ---- types -------------------------------------------------------------------------------------
 [[noreturn]] void refuse(const Row& r, DType d) {
   std::string name = r.info.name;
   if (d == DType::Bool && name == "sub")
@@ -204,8 +202,7 @@ int64_t grain_of(const Row& r) {
   return r.kind == Kind::Float || r.kind == Kind::FloatC || r.kind == Kind::Fp ? 8192 : 32768;
 }
 
-// ---- running
-// ----------------------------------------------------------------------------------------
+// ---- running -----------------------------------------------------------------------------------
 struct Operands {
   alignas(16) char numbers[3][16];
   const void* data[3];

@@ -41,8 +41,7 @@ const PointwiseRow& pointwise_row(Pointwise op);
 #include "defs/pointwise.def"
 #undef POINTWISE
 
-// ---- rows with more to them
-// -----------------------------------------------------------------------
+// ---- rows with more to them --------------------------------------------------------------------
 Tensor abs(const Operand& a);                             // magnitude of complex numbers
 Tensor pow(const Operand& a, const Operand& b);           // shortcuts for common exponents
 Tensor conj(const Operand& a);                            // itself unless complex
@@ -54,8 +53,7 @@ Tensor polygamma(int64_t n, const Tensor& a);  // n = 0, 1; higher ones by serie
 Tensor where(const Tensor& condition, const Operand& a, const Operand& b);
 Tensor clamp(const Tensor& x, const std::optional<Scalar>& low, const std::optional<Scalar>& high);
 
-// ---- gradients
-// ------------------------------------------------------------------------------------
+// ---- gradients ---------------------------------------------------------------------------------
 Tensor masked(const Tensor& g, const Tensor& condition);  // g where true, else 0
 // g where `strictly`, half of it where `equal`.
 Tensor share(const Tensor& g, const Tensor& strictly, const Tensor& equal);

@@ -88,8 +88,7 @@ Tensor log_softmax(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
   return softmax_any(x, dim, dtype, true);
 }
 
-// ---- layer and RMS normalisation
-// ------------------------------------------------------------------
+// ---- layer and RMS normalisation ---------------------------------------------------------------
 namespace {
 struct Norm {
   Tensor mean, rstd;  // float64, one per row

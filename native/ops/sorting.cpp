@@ -270,8 +270,7 @@ std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim) {
   return with_values(x, dim, place(r, x, 1, at), keepdim);
 }
 
-// ---- sets
-// ---------------------------------------------------------------------------------------------
+// ---- sets --------------------------------------------------------------------------------------
 namespace {
 // From an order of n items and `differs(a, b)` of items: each item's group, and the groups' first
 // items.
@@ -347,8 +346,7 @@ Unique unique_rows(const Tensor& x, int64_t dim) {
   return u;
 }
 
-// ---- bins
-// ---------------------------------------------------------------------------------------------
+// ---- bins --------------------------------------------------------------------------------------
 Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool int32,
                     const Tensor& sorter) {
   LAMPAS_CHECK(sorted.dtype() == values.dtype(),

@@ -360,8 +360,7 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   return subview(x, std::move(sizes), std::move(strides), x.offset(), "UnfoldBackward0");
 }
 
-// ---- several views
-// --------------------------------------------------------------------------------
+// ---- several views -----------------------------------------------------------------------------
 namespace {
 constexpr const char* kManyViews = "the output of a function that returns multiple views";
 Tensor piece(const Tensor& x, int64_t dim, int64_t start, int64_t size) {
@@ -432,8 +431,7 @@ std::vector<Tensor> unbind(const Tensor& x, int64_t dim) {
   return out;
 }
 
-// ---- memory formats
-// -----------------------------------------------------------------------------------
+// ---- memory formats ----------------------------------------------------------------------------
 namespace {
 Dims channels_last_strides(const Tensor& x, MemoryFormat format) {
   int64_t want = format == MemoryFormat::ChannelsLast ? 4 : 5;
@@ -471,8 +469,7 @@ Tensor with_memory_format(const Tensor& x, MemoryFormat format) {
   return y;
 }
 
-// ---- the same bytes as another type
-// ------------------------------------------------------------------
+// ---- the same bytes as another type ------------------------------------------------------------
 namespace {
 template <class F>
 Tensor retyped(const Tensor& x, DType dtype, Dims sizes, Dims strides, int64_t offset,

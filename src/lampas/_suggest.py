@@ -8,7 +8,7 @@ from collections.abc import Iterable
 def missing_name(owner: str, name: str, *known: Iterable[str]) -> AttributeError:
     """The AttributeError for `owner.name`, with the nearest names there are.
 
-    >>> missing_name("lampas", "zeroes", ["zeros", "ones"])
+    >>> missing_name("lampas", "zeroes", ["zeros", "rand"])
     AttributeError("module 'lampas' has no attribute 'zeroes'. Did you mean: 'zeros'?")
     """
     import difflib

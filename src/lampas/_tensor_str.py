@@ -78,10 +78,6 @@ class _Formatter:
         self.width = max(
             (len(self.text(v)) for v in values if v != 0 and math.isfinite(v)), default=1
         )
-        if any(not math.isfinite(v) for v in values):
-            self.width = max(
-                self.width, max(len(self.text(v)) for v in values if not math.isfinite(v))
-            )
 
     def text(self, value: Any) -> str:
         if not self.float:

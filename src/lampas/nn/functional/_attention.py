@@ -63,7 +63,7 @@ def scaled_dot_product_attention(
     factor = 1 / math.sqrt(query.size(-1)) if scale is None else scale
     if is_causal:
         shape = (query.size(-2), key.size(-2))
-        attn_mask = lampas.ones(shape, dtype=lampas.bool, device=query.device).tril()  # type: ignore[attr-defined]
+        attn_mask = lampas.ones(shape, dtype=lampas.bool, device=query.device).tril()
     # Half of the factor on each side keeps half precision in range.
     root = math.sqrt(abs(factor))
     scores = (query * math.copysign(root, factor)) @ (key * root).transpose(-2, -1)

@@ -62,7 +62,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {common}"
         )
-    shape = lampas.broadcast_shapes(x1.shape, x2.shape)  # type: ignore[misc]
+    shape = lampas.broadcast_shapes(x1.shape, x2.shape)
     x1, x2 = x1.to(common).expand(shape), x2.to(common).expand(shape)
     n1, n2 = x1.norm(2, dim, keepdim=True), x2.norm(2, dim, keepdim=True)
     # The limit is no part of the function: gradients go through as if it were not there.
@@ -105,7 +105,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     n = input.size(0)
-    rows, cols = lampas.ones((n, n), dtype=lampas.bool).triu(1).nonzero().unbind(1)  # type: ignore[attr-defined]
+    rows, cols = lampas.ones((n, n), dtype=lampas.bool).triu(1).nonzero().unbind(1)
     difference = input.index_select(0, rows) - input.index_select(0, cols)
     return difference.norm(p, 1)
 

@@ -30,7 +30,7 @@ Activation = Any  # a name, or a function of a tensor
 
 def _causal_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
     full = lampas.full((size, size), float("-inf"), dtype=dtype, device=device)
-    return full.triu(1)  # type: ignore[attr-defined]
+    return full.triu(1)
 
 
 def _is_causal(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:

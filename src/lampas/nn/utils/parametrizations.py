@@ -62,7 +62,7 @@ class _Orthogonal(Module):
     def _group(self, x: Tensor) -> Tensor:
         """A map from skew-symmetric to orthogonal matrices, of which the first columns are."""
         n, k = x.shape[-2:]
-        x = x.tril()  # type: ignore[attr-defined]
+        x = x.tril()
         if n != k:
             x = lampas.cat([x, x.new_zeros((*x.shape[:-1], n - k))], -1)
         skew = x - x.mH
@@ -74,7 +74,7 @@ class _Orthogonal(Module):
         return q[..., :k]
 
     def _reflections(self, x: Tensor) -> Tensor:
-        lower = x.tril(-1)  # type: ignore[attr-defined]
+        lower = x.tril(-1)
         tau = 2.0 / (1.0 + (lower * lower).sum(-2))
         q = lampas.linalg.householder_product(lower, tau)
         # The diagonal holds signs, which are not learned.

@@ -268,13 +268,15 @@ def _random_crop(transform: G.RandomCrop, spec: Spec) -> Step | None:
             padded = np.zeros(shape, pixels.dtype)
             left, top = sides[:2]
             inner = (slice(top, top + spec.height), slice(left, left + spec.width))
-            padded[(slice(None), *before, *inner)] = pixels  # type: ignore[syntax]
+            where = (slice(None), *before, *inner)
+            padded[where] = pixels
             pixels = padded
         shape[rows], shape[columns] = size
         made = np.empty(shape, pixels.dtype)
         for image, (top, left, _, _) in enumerate(drawn):
             place = (slice(top, top + size[0]), slice(left, left + size[1]))
-            made[image] = pixels[(image, *before, *place)]  # type: ignore[syntax]
+            chosen = (image, *before, *place)
+            made[image] = pixels[chosen]
         return lampas.from_numpy(made)
 
     return Step(spec._replace(height=size[0], width=size[1]), apply, draw)
