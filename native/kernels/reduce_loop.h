@@ -203,9 +203,9 @@ using TotalOf =
                        typename Op::template Lane<T>>;
 
 // ---- rows -------------------------------------------------------------------------------------
-// Joins n <= kReduceBlock elements into the lanes' totals.
+// Joins n <= kReduceBlock elements into the lanes' totals; the first block makes them.
 template <class Op, class T, class R>
-LAMPAS_INLINE void reduce_block(R* total, const T* x, int64_t n) {
+LAMPAS_INLINE void reduce_block(R* total, const T* x, int64_t n, bool first) {
   using L = typename Op::template Lane<T>;
   L lane[kLanes];
   for (L& l : lane) l = Op::template start<L>();
@@ -213,7 +213,11 @@ LAMPAS_INLINE void reduce_block(R* total, const T* x, int64_t n) {
   for (; i + kLanes <= n; i += kLanes)
     for (int k = 0; k < kLanes; ++k) lane[k] = Op::join(lane[k], Op::map(x[i + k]));
   for (int k = 0; i < n; ++i, ++k) lane[k] = Op::join(lane[k], Op::map(x[i]));
-  for (int k = 0; k < kLanes; ++k) total[k] = Op::join(total[k], R(lane[k]));
+  if (first) {
+    for (int k = 0; k < kLanes; ++k) total[k] = R(lane[k]);
+  } else {
+    for (int k = 0; k < kLanes; ++k) total[k] = Op::join(total[k], R(lane[k]));
+  }
 }
 
 template <class Op, class T>
@@ -221,15 +225,16 @@ TotalOf<Op, T> reduce_line(const T* x, int64_t n) {
   using R = TotalOf<Op, T>;
   constexpr bool any = std::is_same_v<Op, AnyOp>, all = std::is_same_v<Op, AllOp>;
   R total[kLanes];
-  for (R& t : total) t = Op::template start<R>();
-  for (int64_t i = 0; i < n; i += kReduceBlock) {
-    reduce_block<Op>(total, x + i, std::min(n - i, kReduceBlock));
+  int64_t i = 0;
+  do {
+    reduce_block<Op>(total, x + i, std::min(n - i, kReduceBlock), i == 0);
     if constexpr (any || all) {  // the rest may not matter
       R so_far = total[0];
       for (int k = 1; k < kLanes; ++k) so_far = Op::join(so_far, total[k]);
       if (any == (so_far != 0)) return so_far;
     }
-  }
+    i += kReduceBlock;
+  } while (i < n);
   for (int w = kLanes / 2; w; w /= 2)
     for (int k = 0; k < w; ++k) total[k] = Op::join(total[k], total[k + w]);
   return total[0];
