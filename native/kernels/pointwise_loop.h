@@ -8,8 +8,7 @@
 
 namespace lampas::kernels::LAMPAS_ISA {
 
-// ---- kinds
-// ----------------------------------------------------------------------------------------
+// ---- kinds -------------------------------------------------------------------------------------
 enum class Kind { Float, FloatC, Real, RealB, Arith, ArithB, Bits, Ints, Test, TestR, Fp, FpC };
 
 template <class T>
@@ -107,8 +106,7 @@ struct Bounded<op_floor_divide_raw, float> : Bounded<op_fmod_raw, float> {
   }
 };
 
-// ---- loops
-// ----------------------------------------------------------------------------------------------
+// ---- loops -------------------------------------------------------------------------------------
 inline constexpr int64_t kBlock = 256;
 
 template <class Op, class T, class R>

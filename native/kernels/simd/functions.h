@@ -13,8 +13,7 @@ namespace lampas::kernels::LAMPAS_ISA {
 template <class T>
 using real_of = typename std::conditional_t<is_cplx<T>, T, std::complex<T>>::value_type;
 
-// ---- arithmetic
-// -----------------------------------------------------------------------------------
+// ---- arithmetic --------------------------------------------------------------------------------
 template <class T>
 LAMPAS_INLINE T conjugate(T a) {
   if constexpr (is_cplx<T>)
@@ -207,8 +206,7 @@ LAMPAS_INLINE T lerp_(T a, T b, T w) {
   return near ? a + w * (b - a) : b - (b - a) * (T(1) - w);
 }
 
-// ---- rounding, tests, bits
-// --------------------------------------------------------------------------
+// ---- rounding, tests, bits ---------------------------------------------------------------------
 #define LAMPAS_ROUND(name, fn)           \
   template <class T>                     \
   T name(T a) {                          \
@@ -273,8 +271,7 @@ LAMPAS_INLINE T shift_right(T a, T b) {
   return b < T(0) || b > top ? static_cast<T>(a >> top) : static_cast<T>(a >> b);
 }
 
-// ---- activations
-// ------------------------------------------------------------------------------------
+// ---- activations -------------------------------------------------------------------------------
 template <class T>
 constexpr T kSqrtHalf = T(0.70710678118654752440);
 template <class T>
@@ -358,8 +355,7 @@ LAMPAS_INLINE T log_sigmoid_(T a) {
   return (a < T(0) ? a : T(0)) - log1p_(exp_(-magnitude(a)));
 }
 
-// ---- losses
-// -----------------------------------------------------------------------------------------
+// ---- losses ------------------------------------------------------------------------------------
 template <class T>
 LAMPAS_INLINE T smooth_l1_(T d, T beta) {
   T m = magnitude(d);

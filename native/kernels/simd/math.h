@@ -32,8 +32,7 @@ inline constexpr T kInf = std::numeric_limits<T>::infinity();
 template <class T>
 inline constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
 
-// ---- bits
-// -----------------------------------------------------------------------------------------
+// ---- bits --------------------------------------------------------------------------------------
 template <class T>
 struct Format;
 template <>
@@ -263,8 +262,7 @@ LAMPAS_INLINE float log10_(float x) {
 inline double log2_(double x) { return std::log2(x); }
 inline double log10_(double x) { return std::log10(x); }
 
-// ---- powers and roots
-// -------------------------------------------------------------------------------
+// ---- powers and roots --------------------------------------------------------------------------
 LAMPAS_INLINE float sqrt_(float x) { return __builtin_sqrtf(x); }
 LAMPAS_INLINE double sqrt_(double x) { return __builtin_sqrt(x); }
 
@@ -296,8 +294,7 @@ LAMPAS_INLINE float hypot_(float a, float b) {
 }
 inline double hypot_(double a, double b) { return std::hypot(a, b); }
 
-// ---- hyperbolic functions
-// ---------------------------------------------------------------------------
+// ---- hyperbolic functions ----------------------------------------------------------------------
 LAMPAS_INLINE float tanh_(float x) {
   float a = magnitude(x), z = a * a;
   float p = poly(z, -0.333333135f, 0.133324161f, -0.0538322777f, 0.0209825896f, -0.00614114106f);

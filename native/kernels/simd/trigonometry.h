@@ -5,8 +5,7 @@
 
 namespace lampas::kernels::LAMPAS_ISA {
 
-// ---- reduction by pi / 2
-// ----------------------------------------------------------------------------
+// ---- reduction by pi / 2 -----------------------------------------------------------------------
 inline constexpr double kTrigLimit = 0x1p20;
 template <class T>
 LAMPAS_INLINE bool trig_in_bounds(T x) {
