@@ -1,5 +1,5 @@
-// float32 and float64 products: B in panels of NR columns, A in place or packed, MR x NR blocks of C
-// in registers. Work is cut into blocks of C by size alone.
+// float32 and float64 products: B in panels of NR columns, A in place or packed, MR x NR blocks of
+// C in registers. Work is cut into blocks of C by size alone.
 #include "kernels/gemm_float.h"
 
 #include <algorithm>
@@ -67,13 +67,17 @@ struct Kernel {
 
   static void rows(const Tile& t, int r, int cols) {
     switch (r) {
-#define ROWS(n) case n: return block<n>(t, cols);
-      ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+#define ROWS(n) \
+  case n:       \
+    return block<n>(t, cols);
+      ROWS(1)
+      ROWS(2)
+      ROWS(3) ROWS(4)
 #if defined(__AVX2__)
-      ROWS(5) ROWS(6)
+          ROWS(5) ROWS(6)
 #endif
 #if defined(__AVX512F__)
-      ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+              ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
 #endif
 #undef ROWS
     }
@@ -91,7 +95,8 @@ struct Kernel {
     for (int64_t p0 = 0; p0 < k; p0 += 16) {
       int64_t pn = std::min<int64_t>(16, k - p0);
       for (int64_t j = 0; j < NR; ++j)
-        for (int64_t p = 0; p < pn; ++p) to[(p0 + p) * NR + j] = j < cols ? b[(p0 + p) * rs + j * cs] : T(0);
+        for (int64_t p = 0; p < pn; ++p)
+          to[(p0 + p) * NR + j] = j < cols ? b[(p0 + p) * rs + j * cs] : T(0);
     }
   }
 
@@ -99,17 +104,20 @@ struct Kernel {
 
   struct Job {
     const GemmArgs& g;
-    T* packed;              // panels of B from first_packed on
-    int64_t first_packed;   // earlier panels are read in place
+    T* packed;             // panels of B from first_packed on
+    int64_t first_packed;  // earlier panels are read in place
     int64_t panels, m_blocks, n_blocks, panels_per_block;
     int64_t packed_panels() const { return panels - first_packed; }
-    T* panel(int64_t batch, int64_t p) const { return packed + (batch * packed_panels() + p - first_packed) * g.k * NR; }
+    T* panel(int64_t batch, int64_t p) const {
+      return packed + (batch * packed_panels() + p - first_packed) * g.k * NR;
+    }
   };
 
   static void pack_task(void* p, int64_t t) {
     Job& j = *static_cast<Job*>(p);
     const GemmArgs& g = j.g;
-    int64_t batch = t / j.packed_panels(), panel = j.first_packed + t % j.packed_panels(), c = panel * NR;
+    int64_t batch = t / j.packed_panels(), panel = j.first_packed + t % j.packed_panels(),
+            c = panel * NR;
     const T* b = static_cast<const T*>(g.b) + batch * g.b_bs + c * g.b_cs;
     pack_b(j.panel(batch, panel), b, g.b_rs, g.b_cs, g.k, std::min<int64_t>(NR, g.n - c));
   }
@@ -119,7 +127,8 @@ struct Kernel {
     const GemmArgs& g = j.g;
     int64_t per_batch = j.m_blocks * j.n_blocks, batch = t / per_batch, rest = t % per_batch;
     int64_t m0 = rest % j.m_blocks * kMC, m1 = std::min(g.m, m0 + kMC);
-    int64_t p0 = rest / j.m_blocks * j.panels_per_block, p1 = std::min(j.panels, p0 + j.panels_per_block);
+    int64_t p0 = rest / j.m_blocks * j.panels_per_block,
+            p1 = std::min(j.panels, p0 + j.panels_per_block);
     const T* a = static_cast<const T*>(g.a) + batch * g.a_bs;
     T* c = static_cast<T*>(g.c) + batch * g.c_bs;
     const T* bias = static_cast<const T*>(g.bias);
@@ -129,7 +138,8 @@ struct Kernel {
       bool first = k0 == 0, last = k0 + k >= g.k;
       // Broadcasts may come from anywhere, but rows a multiple of 1 KiB apart fall on the same few
       // cache sets, and elements far apart in both directions on a line each.
-      bool awkward = g.a_cs == 1 ? g.a_rs * static_cast<int64_t>(sizeof(T)) % 1024 == 0 : g.a_rs != 1;
+      bool awkward =
+          g.a_cs == 1 ? g.a_rs * static_cast<int64_t>(sizeof(T)) % 1024 == 0 : g.a_rs != 1;
       bool pack_a = awkward && p1 - p0 > 2 && k > 0;
       if (pack_a)
         for (int64_t i = m0; i < m1; i += MR) {
@@ -148,7 +158,8 @@ struct Kernel {
           tile.a_rs = pack_a ? 1 : g.a_rs;
           tile.a_cs = pack_a ? r : g.a_cs;
           bool in_place = panel < j.first_packed;
-          tile.b = in_place ? static_cast<const T*>(g.b) + batch * g.b_bs + k0 * g.b_rs + col : j.panel(batch, panel) + k0 * NR;
+          tile.b = in_place ? static_cast<const T*>(g.b) + batch * g.b_bs + k0 * g.b_rs + col
+                            : j.panel(batch, panel) + k0 * NR;
           tile.b_rs = in_place ? g.b_rs : NR;
           tile.k = k;
           tile.c = c + i * g.c_rs + col;
@@ -162,7 +173,8 @@ struct Kernel {
     }
   }
 
-  // ---- few rows against columns that lie along k: dot products, nothing packed --------------------
+  // ---- few rows against columns that lie along k: dot products, nothing packed
+  // --------------------
   template <int R, int C>
   static void dots(const GemmArgs& g, const T* a, const T* b, T* c, const T* bias) {
     V acc[R][C] = {};
@@ -194,25 +206,31 @@ struct Kernel {
   }
   static constexpr int kDotRows = 4, kDotCols = 4;
   template <int R>
-  static void dot_rows(const GemmArgs& g, const T* a, const T* b, T* c, const T* bias, int64_t cols) {
+  static void dot_rows(const GemmArgs& g, const T* a, const T* b, T* c, const T* bias,
+                       int64_t cols) {
     int64_t j = 0;
-    for (; j + kDotCols <= cols; j += kDotCols) dots<R, kDotCols>(g, a, b + j * g.b_cs, c + j, bias ? bias + j : nullptr);
+    for (; j + kDotCols <= cols; j += kDotCols)
+      dots<R, kDotCols>(g, a, b + j * g.b_cs, c + j, bias ? bias + j : nullptr);
     for (; j < cols; ++j) dots<R, 1>(g, a, b + j * g.b_cs, c + j, bias ? bias + j : nullptr);
   }
   static constexpr int64_t kDotBlock = 32;  // columns of a task
   static void dot_task(void* p, int64_t t) {
     Job& j = *static_cast<Job*>(p);
     const GemmArgs& g = j.g;
-    int64_t batch = t / j.n_blocks, j0 = t % j.n_blocks * kDotBlock, cols = std::min(kDotBlock, g.n - j0);
-    const T *a = static_cast<const T*>(g.a) + batch * g.a_bs, *b = static_cast<const T*>(g.b) + batch * g.b_bs + j0 * g.b_cs;
+    int64_t batch = t / j.n_blocks, j0 = t % j.n_blocks * kDotBlock,
+            cols = std::min(kDotBlock, g.n - j0);
+    const T *a = static_cast<const T*>(g.a) + batch * g.a_bs,
+            *b = static_cast<const T*>(g.b) + batch * g.b_bs + j0 * g.b_cs;
     T* c = static_cast<T*>(g.c) + batch * g.c_bs + j0;
     const T* bias = g.bias ? static_cast<const T*>(g.bias) + j0 : nullptr;
     int64_t i = 0;
-    for (; i + kDotRows <= g.m; i += kDotRows) dot_rows<kDotRows>(g, a + i * g.a_rs, b, c + i * g.c_rs, bias, cols);
+    for (; i + kDotRows <= g.m; i += kDotRows)
+      dot_rows<kDotRows>(g, a + i * g.a_rs, b, c + i * g.c_rs, bias, cols);
     for (; i < g.m; ++i) dot_rows<1>(g, a + i * g.a_rs, b, c + i * g.c_rs, bias, cols);
   }
 
-  // ---- one row against rows of B: a sum of B's rows, streamed in the order they lie in --------------
+  // ---- one row against rows of B: a sum of B's rows, streamed in the order they lie in
+  // --------------
   static constexpr int64_t kRowBlock = 128;  // rows of B that a task adds up
   static void row_task(void* p, int64_t t) {
     Job& j = *static_cast<Job*>(p);
@@ -223,9 +241,11 @@ struct Kernel {
     std::fill(y, y + g.n, T(0));
     for (; k + 4 <= end; k += 4) {
       const T *r0 = b + k * g.b_rs, *r1 = r0 + g.b_rs, *r2 = r1 + g.b_rs, *r3 = r2 + g.b_rs;
-      const T a0 = a[k * g.a_cs], a1 = a[(k + 1) * g.a_cs], a2 = a[(k + 2) * g.a_cs], a3 = a[(k + 3) * g.a_cs];
+      const T a0 = a[k * g.a_cs], a1 = a[(k + 1) * g.a_cs], a2 = a[(k + 2) * g.a_cs],
+              a3 = a[(k + 3) * g.a_cs];
 #pragma GCC ivdep
-      for (int64_t i = 0; i < g.n; ++i) y[i] += (a0 * r0[i] + a1 * r1[i]) + (a2 * r2[i] + a3 * r3[i]);
+      for (int64_t i = 0; i < g.n; ++i)
+        y[i] += (a0 * r0[i] + a1 * r1[i]) + (a2 * r2[i] + a3 * r3[i]);
     }
     for (; k < end; ++k)
       for (int64_t i = 0; i < g.n; ++i) y[i] += a[k * g.a_cs] * b[k * g.b_rs + i];
@@ -255,12 +275,14 @@ struct Kernel {
       return run_tasks(g.batch * j.n_blocks, dot_task, j, env, g.batch * g.m * g.n * g.k > 150000);
     }
     if (g.m == 1 && g.batch == 1 && g.b_cs == 1 && g.k > 0) return run_row(j, env);
-    // Where B's rows are contiguous and few rows of A use them, only a last, partial panel is packed.
+    // Where B's rows are contiguous and few rows of A use them, only a last, partial panel is
+    // packed.
     if (g.b_cs == 1 && g.m <= 2 * kMC && g.b_rs <= 4096) j.first_packed = g.n / NR;
     size_t bytes = static_cast<size_t>(g.batch * j.packed_panels() * NR * g.k) * sizeof(T);
     if (bytes) {
       j.packed = static_cast<T*>(env.alloc(bytes));
-      run_tasks(g.batch * j.packed_panels(), pack_task, j, env, g.batch * j.packed_panels() * g.k * NR > 65536);
+      run_tasks(g.batch * j.packed_panels(), pack_task, j, env,
+                g.batch * j.packed_panels() * g.k * NR > 65536);
     }
     // Enough blocks that threads share the work evenly, each of some size.
     int64_t flops = 2 * g.m * g.n * std::max<int64_t>(g.k, 1);
@@ -271,7 +293,8 @@ struct Kernel {
     run_tasks(g.batch * j.m_blocks * j.n_blocks, compute_task, j, env, flops * g.batch > 400000);
     if (j.packed) env.free(j.packed, bytes);
   }
-  static void run_tasks(int64_t n, void (*task)(void*, int64_t), Job& j, const Env& env, bool parallel) {
+  static void run_tasks(int64_t n, void (*task)(void*, int64_t), Job& j, const Env& env,
+                        bool parallel) {
     if (parallel && n > 1) return env.parallel(n, task, &j);
     for (int64_t i = 0; i < n; ++i) task(&j, i);
   }

@@ -46,8 +46,8 @@ LAMPAS_INLINE void lane_sums(double (&total)[kSums], int64_t n, const F& f) {
 template <class T, class F>
 LAMPAS_INLINE double lane_sum(int64_t n, const F& f) {
   double total[1];
-  lane_sums<T, 1>(
-      total, n, [&](int64_t i) __attribute__((always_inline)) { return Sums<T, 1>{{f(i)}}; });
+  lane_sums<T, 1>(total, n,
+                  [&](int64_t i) __attribute__((always_inline)) { return Sums<T, 1>{{f(i)}}; });
   return total[0];
 }
 #define LAMPAS_LAMBDA __attribute__((always_inline))

@@ -16,9 +16,8 @@ void cross_entropy(void* loss, void* log_sum, const void* in, const void* weight
   if (even != 0) {
     double rest[2];
     if (w)
-      lane_sums<T>(rest, n, [&](int64_t i) LAMPAS_LAMBDA {
-        return Sums<T, 2>{{w[i] * (x[i] - m), w[i]}};
-      });
+      lane_sums<T>(rest, n,
+                   [&](int64_t i) LAMPAS_LAMBDA { return Sums<T, 2>{{w[i] * (x[i] - m), w[i]}}; });
     else
       lane_sums<T>(rest, n, [&](int64_t i) LAMPAS_LAMBDA { return Sums<T, 2>{{x[i] - m, T(1)}}; });
     l += even * (rest[1] * log_total - rest[0]);

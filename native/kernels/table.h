@@ -1,7 +1,8 @@
 // The kernels' plain header: one table of function pointers, filled once at start-up for the chosen
 // instruction set. Kernels see raw pointers and sizes, never a Tensor, and never throw.
 // Every kernels/*.cpp is compiled once per instruction set with LAMPAS_ISA naming its namespace
-// (base, avx2, avx512, amx) and defines `void fill_<family>(Table&)` in lampas::kernels::LAMPAS_ISA.
+// (base, avx2, avx512, amx) and defines `void fill_<family>(Table&)` in
+// lampas::kernels::LAMPAS_ISA.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -268,8 +268,7 @@ void SmallBlocks::put(List& list, int index, uint32_t count) {
   for (; count; --count) lists_[index].push(list.pop());
 }
 
-// ---- the process's allocator
-// ---------------------------------------------------------------------
+// ---- the process's allocator -------------------------------------------------------------------
 
 struct ThreadCache {
   List lists[kSmallClasses];

@@ -312,8 +312,7 @@ void normal_of(Generator& g, T* out, int64_t n, double mean, double std) {
   }
 }
 
-// ---- integers and Bernoulli
-// ----------------------------------------------------------------------
+// ---- integers and Bernoulli --------------------------------------------------------------------
 
 uint64_t wide(const uint32_t* words, int64_t i) {
   return static_cast<uint64_t>(words[2 * i]) << 32 | words[2 * i + 1];

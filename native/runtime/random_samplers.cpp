@@ -138,8 +138,7 @@ double sample_poisson(Generator& g, double rate) {
   return count;
 }
 
-// ---- binomial
-// ------------------------------------------------------------------------------------
+// ---- binomial ----------------------------------------------------------------------------------
 
 // log(k!) less Stirling's approximation.
 double stirling_rest(double k) {
@@ -198,8 +197,7 @@ V sample_binomial(Generator& g, V n, V p) {
   return p <= V(0.5) ? k : n - k;
 }
 
-// ---- gamma
-// ---------------------------------------------------------------------------------------
+// ---- gamma -------------------------------------------------------------------------------------
 
 // Marsaglia and Tsang (2000), by rejection; alpha below 1 is boosted. Alpha keeps its element type.
 template <class V>

@@ -419,10 +419,10 @@ int main() {
     void (*rows)(kernels::Table&);
   };
   const Set sets[] = {
-    {Isa::Base, kernels::base::fill_reduce, kernels::base::fill_rows},
+      {Isa::Base, kernels::base::fill_reduce, kernels::base::fill_rows},
 #if defined(__x86_64__)
-    {Isa::Avx2, kernels::avx2::fill_reduce, kernels::avx2::fill_rows},
-    {Isa::Avx512, kernels::avx512::fill_reduce, kernels::avx512::fill_rows},
+      {Isa::Avx2, kernels::avx2::fill_reduce, kernels::avx2::fill_rows},
+      {Isa::Avx512, kernels::avx512::fill_reduce, kernels::avx512::fill_rows},
 #endif
   };
   for (const Set& s : sets) {

@@ -458,10 +458,10 @@ int main() {
     void (*fill)(kernels::Table&);
   };
   const Set sets[] = {
-    {Isa::Base, kernels::base::fill_pointwise},
+      {Isa::Base, kernels::base::fill_pointwise},
 #if defined(__x86_64__)
-    {Isa::Avx2, kernels::avx2::fill_pointwise},
-    {Isa::Avx512, kernels::avx512::fill_pointwise},
+      {Isa::Avx2, kernels::avx2::fill_pointwise},
+      {Isa::Avx512, kernels::avx512::fill_pointwise},
 #endif
   };
   for (const Set& s : sets) {

@@ -57,6 +57,9 @@ LAMPAS_INLINE std::complex<R> product(std::complex<R> a, std::complex<R> b) {
   return {a.real() * b.real() + minus, a.real() * b.imag() + a.imag() * b.real()};
 }
 template <class T>
-requires(!is_cplx<T>) LAMPAS_INLINE T product(T a, T b) { return static_cast<T>(a * b); }
+  requires(!is_cplx<T>)
+LAMPAS_INLINE T product(T a, T b) {
+  return static_cast<T>(a * b);
+}
 
 }  // namespace lampas::kernels::LAMPAS_ISA

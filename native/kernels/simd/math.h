@@ -149,7 +149,8 @@ LAMPAS_INLINE T limit(T x, T low, T high) {
 }
 
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T exp_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T exp_(T x) {
   Reduced<T> d = reduce_ln2(limit(x, kExpLow<T>, kExpHigh<T>));
   return scale_by(expm1_reduced(d.r) + T(1), d.k);
 }
@@ -161,7 +162,8 @@ LAMPAS_INLINE T exp_normal(T x) {
   return fma_(expm1_reduced(d.r), s, s);
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T exp2_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T exp2_(T x) {
   constexpr bool single = std::is_same_v<T, float>;
   T c = limit(x, single ? T(-151) : T(-1076), single ? T(129) : T(1025));
   T k = (c + Format<T>::kMagic) - Format<T>::kMagic;
@@ -169,7 +171,8 @@ requires std::is_floating_point_v<T> LAMPAS_INLINE T exp2_(T x) {
 }
 // 2^k (exp(r) - 1) + (2^k - 1), halved meanwhile, so that 2^k does not overflow.
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T expm1_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T expm1_(T x) {
   Reduced<T> d = reduce_ln2(limit(x, T(-40), kExpHigh<T>));
   T e = expm1_reduced(d.r), s = T(0.5) * power_of_two(d.shifted);
   if constexpr (std::is_same_v<T, float>)
@@ -226,19 +229,22 @@ LAMPAS_INLINE T log_ends(T x, T y) {
   return x >= T(0) ? y : kNan<T>;
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE Split<T> split_any(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE Split<T> split_any(T x) {
   constexpr int m = Format<T>::kMantissa;
   bool tiny = x < std::numeric_limits<T>::min();
   Split<T> s = split(tiny ? x * T(BitsOf<T>(1) << m) : x);
   return {s.e - (tiny ? T(m) : T(0)), s.f};
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T log_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T log_(T x) {
   return log_ends(x, log_split(split_any(x)));
 }
 // log(u) for u = 1 + x, corrected by what rounding took from u.
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T log1p_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T log1p_(T x) {
   T u = T(1) + x, lost = x - (u - T(1));
   T y = log_split(split(u)) + lost / u;
   y = u == kInf<T> ? u : y;
@@ -307,35 +313,41 @@ LAMPAS_INLINE double tanh_(double x) {
   return signed_as(e / (e + 2.), x);
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T sigmoid_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T sigmoid_(T x) {
   return T(1) / (T(1) + exp_(-x));
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T sinh_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T sinh_(T x) {
   T a = magnitude(x), e = expm1_(a), h = exp_(T(0.5) * a);
   T y = T(0.5) * (e + e / (e + T(1)));
   return signed_as(a > T(20) ? T(0.5) * h * h : y, x);
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T cosh_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T cosh_(T x) {
   T h = exp_(T(0.5) * magnitude(x)), e = h * h;
   return magnitude(x) > T(20) ? T(0.5) * h * h : T(0.5) * (e + T(1) / e);
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T asinh_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T asinh_(T x) {
   T a = magnitude(x), z = a * a;
   T y = log1p_(a + z / (T(1) + sqrt_(z + T(1))));
   return signed_as(a > T(1e9) ? log_(a) + T(0.69314718055994530942) : y, x);
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T acosh_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T acosh_(T x) {
   T t = x - T(1);
   T y = log1p_(t + sqrt_(T(2) * t + t * t));
   y = x > T(1e9) ? log_(x) + T(0.69314718055994530942) : y;
   return x >= T(1) ? y : kNan<T>;
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T atanh_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T atanh_(T x) {
   T a = magnitude(x);
   T y = T(0.5) * log1p_(T(2) * a / (T(1) - a));
   y = a == T(1) ? kInf<T> : y;

@@ -83,10 +83,12 @@ inline double i1_(double x) { return bessel_scaled(1, x) * std::exp(std::fabs(x)
 LAMPAS_IN_DOUBLE(digamma_)
 LAMPAS_IN_DOUBLE(trigamma_)
 LAMPAS_IN_DOUBLE(i0e_)
-LAMPAS_IN_DOUBLE(i1e_) LAMPAS_IN_DOUBLE(i0_) LAMPAS_IN_DOUBLE(i1_)
+LAMPAS_IN_DOUBLE(i1e_)
+LAMPAS_IN_DOUBLE(i0_) LAMPAS_IN_DOUBLE(i1_)
 #undef LAMPAS_IN_DOUBLE
     template <class T>
-requires std::is_floating_point_v<T> T sinc_(T x) {
+  requires std::is_floating_point_v<T>
+T sinc_(T x) {
   T p = T(3.14159265358979323846) * x;
   return x == T(0) ? T(1) : sin_(p) / p;
 }

@@ -65,15 +65,18 @@ LAMPAS_INLINE T tan_bounded(T x) {
   return x == T(0) ? x : y;
 }
 template <class T>
-requires std::is_floating_point_v<T> T sin_(T x) {
+  requires std::is_floating_point_v<T>
+T sin_(T x) {
   return trig_in_bounds(x) ? sin_bounded(x) : std::sin(x);
 }
 template <class T>
-requires std::is_floating_point_v<T> T cos_(T x) {
+  requires std::is_floating_point_v<T>
+T cos_(T x) {
   return trig_in_bounds(x) ? cos_bounded(x) : std::cos(x);
 }
 template <class T>
-requires std::is_floating_point_v<T> T tan_(T x) {
+  requires std::is_floating_point_v<T>
+T tan_(T x) {
   return trig_in_bounds(x) ? tan_bounded(x) : std::tan(x);
 }
 
@@ -103,11 +106,12 @@ template <class T>
 inline constexpr T kPi = T(3.14159265358979323846);
 // What kHalfPi is short of pi / 2.
 template <class T>
-inline constexpr T kHalfPiLow = std::is_same_v<T, float> ? T(-4.37113883e-8)
-                                                         : T(6.123233995736766e-17);
+inline constexpr T kHalfPiLow =
+    std::is_same_v<T, float> ? T(-4.37113883e-8) : T(6.123233995736766e-17);
 
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T atan_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T atan_(T x) {
   T a = magnitude(x);
   bool steep = a > T(1);
   T y = atan_octant(steep ? T(1) : a, steep ? a : T(1));
@@ -141,7 +145,8 @@ LAMPAS_INLINE double asin_poly(double z) {
 }
 // Above 1/2 by asin(x) = pi/2 - 2 asin(sqrt((1 - x) / 2)).
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T asin_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T asin_(T x) {
   T a = magnitude(x);
   bool far = a > T(0.5);
   T z = far ? T(0.5) * (T(1) - a) : a * a, t = far ? sqrt_(z) : a;
@@ -150,7 +155,8 @@ requires std::is_floating_point_v<T> LAMPAS_INLINE T asin_(T x) {
   return a <= T(1) ? signed_as(y, x) : kNan<T>;
 }
 template <class T>
-requires std::is_floating_point_v<T> LAMPAS_INLINE T acos_(T x) {
+  requires std::is_floating_point_v<T>
+LAMPAS_INLINE T acos_(T x) {
   T a = magnitude(x);
   bool far = a > T(0.5);
   T z = far ? T(0.5) * (T(1) - a) : a * a, t = far ? sqrt_(z) : a;
