@@ -256,11 +256,17 @@ PyObject* inplace_slot(PyObject* a, PyObject* b) {
 #define LAMPAS_INPLACE(id) constexpr char inplace_##id[] = #id "_";
 LAMPAS_INPLACE(add)
 LAMPAS_INPLACE(sub)
-LAMPAS_INPLACE(mul) LAMPAS_INPLACE(div) LAMPAS_INPLACE(floor_divide) LAMPAS_INPLACE(remainder)
-    LAMPAS_INPLACE(bitwise_and) LAMPAS_INPLACE(bitwise_or) LAMPAS_INPLACE(bitwise_xor)
-        LAMPAS_INPLACE(bitwise_left_shift)
-            LAMPAS_INPLACE(bitwise_right_shift) PyObject* inplace_power(PyObject* a, PyObject* b,
-                                                                        PyObject*) {
+LAMPAS_INPLACE(mul)
+LAMPAS_INPLACE(div)
+LAMPAS_INPLACE(floor_divide)
+LAMPAS_INPLACE(remainder)
+LAMPAS_INPLACE(bitwise_and)
+LAMPAS_INPLACE(bitwise_or)
+LAMPAS_INPLACE(bitwise_xor)
+LAMPAS_INPLACE(bitwise_left_shift)
+LAMPAS_INPLACE(bitwise_right_shift)
+
+PyObject* inplace_power(PyObject* a, PyObject* b, PyObject*) {
   constexpr static char name[] = "pow_";
   return inplace_slot<name>(a, b);
 }

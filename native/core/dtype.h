@@ -37,12 +37,17 @@ constexpr bool is_differentiable(DType d) { return d >= DType::F16; }
 
 template <class T>
 struct dtype_of;
-#define LAMPAS_DTYPES(X)                                                              \
-  X(bool, Bool)                                                                       \
-  X(uint8_t, U8)                                                                      \
-  X(int8_t, I8) X(int16_t, I16) X(int32_t, I32) X(int64_t, I64) X(::lampas::f16, F16) \
-      X(::lampas::bf16, BF16) X(float, F32) X(double, F64) X(::lampas::c64, C64)      \
-          X(::lampas::c128, C128)
+// clang-format off
+#define LAMPAS_DTYPES(X)                                                                           \
+  X(bool, Bool)                                                                                    \
+  X(uint8_t, U8)                                                                                   \
+  X(int8_t, I8)                                                                                    \
+  X(int16_t, I16)                                                                                  \
+  X(int32_t, I32)                                                                                  \
+  X(int64_t, I64)                                                                                  \
+  X(::lampas::f16, F16) X(::lampas::bf16, BF16) X(float, F32) X(double, F64) X(::lampas::c64, C64) \
+      X(::lampas::c128, C128)
+// clang-format on
 #define LAMPAS_DTYPE_OF(T, D)                \
   template <>                                \
   struct dtype_of<T> {                       \

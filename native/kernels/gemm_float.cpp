@@ -72,12 +72,14 @@ struct Kernel {
     return block<n>(t, cols);
       ROWS(1)
       ROWS(2)
-      ROWS(3) ROWS(4)
+      ROWS(3)
+      ROWS(4)
 #if defined(__AVX2__)
-          ROWS(5) ROWS(6)
+      ROWS(5)
+      ROWS(6)
 #endif
 #if defined(__AVX512F__)
-              ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+      ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
 #endif
 #undef ROWS
     }

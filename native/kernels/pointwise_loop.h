@@ -169,13 +169,14 @@ void enter(PointwiseTable& t) {
 template <class Select>
 void fill_selected(PointwiseTable& t) {
 #define ENTER_TYPE(name, T) enter<op_##name, T, Select::template of<op_##name, T>>(t);
-#define POINTWISE(name, ...)                                                  \
-  ENTER_TYPE(name, bool)                                                      \
-  ENTER_TYPE(name, uint8_t)                                                   \
-  ENTER_TYPE(name, int8_t)                                                    \
-  ENTER_TYPE(name, int16_t)                                                   \
-  ENTER_TYPE(name, int32_t) ENTER_TYPE(name, int64_t) ENTER_TYPE(name, float) \
-      ENTER_TYPE(name, double) ENTER_TYPE(name, c64) ENTER_TYPE(name, c128)
+#define POINTWISE(name, ...) \
+  ENTER_TYPE(name, bool)     \
+  ENTER_TYPE(name, uint8_t)  \
+  ENTER_TYPE(name, int8_t)   \
+  ENTER_TYPE(name, int16_t)  \
+  ENTER_TYPE(name, int32_t)  \
+  ENTER_TYPE(name, int64_t)  \
+  ENTER_TYPE(name, float) ENTER_TYPE(name, double) ENTER_TYPE(name, c64) ENTER_TYPE(name, c128)
 #include "defs/pointwise.def"
 #undef POINTWISE
 #undef ENTER_TYPE

@@ -114,9 +114,9 @@ def _attach() -> None:
 
         return method
 
-    Tensor.matrix_exp = matrix_exp
-    for function in (triu, tril):
+    for function in (triu, tril, matrix_exp):
         setattr(Tensor, function.__name__, function)
+    for function in (triu, tril):
         setattr(Tensor, f"{function.__name__}_", inplace(function))
 
 

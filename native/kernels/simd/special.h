@@ -84,9 +84,10 @@ LAMPAS_IN_DOUBLE(digamma_)
 LAMPAS_IN_DOUBLE(trigamma_)
 LAMPAS_IN_DOUBLE(i0e_)
 LAMPAS_IN_DOUBLE(i1e_)
-LAMPAS_IN_DOUBLE(i0_) LAMPAS_IN_DOUBLE(i1_)
+LAMPAS_IN_DOUBLE(i0_)
+LAMPAS_IN_DOUBLE(i1_)
 #undef LAMPAS_IN_DOUBLE
-    template <class T>
+template <class T>
   requires std::is_floating_point_v<T>
 T sinc_(T x) {
   T p = T(3.14159265358979323846) * x;
