@@ -353,13 +353,19 @@ Tensor rrelu(const Args& a) {
   const Tensor& x = a.tensor(0);
   double low = a.real(1), high = a.real(2);
   LAMPAS_CHECK(low <= high, "Lower bound should be less than or equal to the upper bound");
-  if (!a.flag(3)) return ops::leaky_relu(x, (low + high) / 2);
+  auto placed = [&](const Tensor& y) {
+    if (!a.flag(4)) return y;
+    check_inplace(x, "rrelu_");
+    ops::copy_(x, y);
+    return x;
+  };
+  if (!a.flag(3)) return placed(ops::leaky_relu(x, (low + high) / 2));
   check_floating(x, "rrelu_with_noise_out_cpu");
   Tensor c = ops::plain(x), noise = ops::empty(x.sizes(), x.dtype()),
          y = ops::empty(x.sizes(), x.dtype());
   random::rrelu(default_generator(), x.dtype(), c.data(), noise.data(), y.data(), x.numel(), low,
                 high);
-  return ops::mul(x, noise);
+  return placed(ops::mul(x, noise));
 }
 
 #define FILL2(op, first, second) \

@@ -222,6 +222,5 @@ def is_lazy(param: Any) -> bool:
 
 
 # What is computed from parameters and buffers is an ordinary tensor.
-if hasattr(_C, "_disabled_torch_function_impl"):
-    for _kind in (Parameter, Buffer, UninitializedBuffer):
-        _kind.__torch_function__ = _C._disabled_torch_function_impl  # type: ignore[method-assign]
+for _kind in (Parameter, Buffer, UninitializedBuffer):
+    _kind.__torch_function__ = _C._disabled_torch_function_impl  # type: ignore[method-assign]

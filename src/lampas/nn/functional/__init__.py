@@ -7,25 +7,48 @@ others are compositions of tensor operations.
 from __future__ import annotations
 
 from lampas._C import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    batch_norm,
+    bilinear,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     celu,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
     cross_entropy,
+    dropout,
     elu,
     embedding,
     gelu,
     glu,
+    group_norm,
     hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
     huber_loss,
+    instance_norm,
     l1_loss,
     layer_norm,
     leaky_relu,
     linear,
     log_softmax,
     logsigmoid,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
     mish,
     mse_loss,
     nll_loss,
@@ -34,6 +57,8 @@ from lampas._C import (
     relu,
     relu6,
     rms_norm,
+    rrelu,
+    scaled_dot_product_attention,
     selu,
     sigmoid,
     silu,
@@ -53,7 +78,6 @@ from ._activation import (
     hardtanh_,
     leaky_relu_,
     relu_,
-    rrelu,
     rrelu_,
     selu_,
     softmin,
@@ -61,11 +85,7 @@ from ._activation import (
     tanhshrink,
     threshold_,
 )
-from ._attention import (
-    multi_head_attention_forward,
-    scaled_dot_product_attention,
-)
-from ._conv import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ._attention import multi_head_attention_forward
 from ._ctc import ctc_loss
 from ._distance import (
     cosine_embedding_loss,
@@ -76,7 +96,7 @@ from ._distance import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from ._dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
+from ._dropout import alpha_dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from ._embedding import embedding_bag
 from ._grid import (
     GRID_SAMPLE_INTERPOLATION_MODES,
@@ -85,7 +105,7 @@ from ._grid import (
     grid_sample,
 )
 from ._interpolate import interpolate, upsample, upsample_bilinear, upsample_nearest
-from ._linear import bilinear, linear_cross_entropy
+from ._linear import linear_cross_entropy
 from ._loss import (
     gaussian_nll_loss,
     hinge_embedding_loss,
@@ -98,7 +118,6 @@ from ._loss import (
     soft_margin_loss,
 )
 from ._matmul import grouped_mm
-from ._norm import batch_norm, group_norm, instance_norm
 from ._pad import pad
 from ._pool import (
     adaptive_max_pool1d_with_indices,
@@ -127,20 +146,6 @@ from ._vision import (
     pixel_shuffle,
     pixel_unshuffle,
     unfold,
-)
-from ._window_pool import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    adaptive_max_pool3d,
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
 )
 
 __all__ = [

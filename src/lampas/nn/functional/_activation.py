@@ -11,13 +11,12 @@ from lampas._C import (
     hardtanh,
     leaky_relu,
     relu,
+    rrelu,
     selu,
     softmax,
     threshold,
 )
 from lampas._tensor import Tensor
-
-from ._native import native_first
 
 __all__ = [
     "celu_",
@@ -26,7 +25,6 @@ __all__ = [
     "hardtanh_",
     "leaky_relu_",
     "relu_",
-    "rrelu",
     "rrelu_",
     "selu_",
     "softmin",
@@ -72,35 +70,6 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
 
 
 _threshold = threshold
-
-
-@native_first
-def rrelu(
-    input: Tensor,
-    lower: float = 1.0 / 8,
-    upper: float = 1.0 / 3,
-    training: bool = False,
-    inplace: bool = False,
-) -> Tensor:
-    """Leaky ReLU whose slope is drawn for each value in training, and the mean of the bounds
-    otherwise.
-
-    Source: Xu et al., *Empirical evaluation of rectified activations in convolutional network*,
-    2015.
-    """
-    if lower > upper:
-        raise RuntimeError(
-            f"Lower bound should be less than or equal to the upper bound: {lower}, {upper}"
-        )
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
-    with lampas.no_grad():
-        # One draw for each value that is not positive, in their order.
-        negative = (input <= 0).flatten().nonzero().squeeze(1)
-        drawn = input.new_empty(negative.shape).uniform_(lower, upper)
-        slope = lampas.ones_like(input).flatten().index_copy(0, negative, drawn)
-        slope = slope.reshape(input.shape)
-    return input.mul_(slope) if inplace else input * slope
 
 
 def rrelu_(

@@ -7,80 +7,12 @@ import warnings
 from typing import Any
 
 import lampas
-from lampas._C import linear, softmax
+from lampas._C import dropout, linear, scaled_dot_product_attention, softmax
 from lampas._tensor import Tensor
 
-from ._dropout import dropout
-from ._native import native_first
 from ._pad import pad
 
-__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
-
-
-@native_first
-def scaled_dot_product_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """``softmax(query keyᵀ · scale + mask) value``.
-
-    Args:
-        query: ``(*, L, E)``.
-        key: ``(*, S, E)``.
-        value: ``(*, S, V)``.
-        attn_mask: what may be attended to (bool), or what is added to the scores.
-        dropout_p: probability of zeroing a weight; it is applied in evaluation too.
-        is_causal: position ``i`` attends to positions up to ``i``.
-        scale: Default: ``1/√E``.
-        enable_gqa: keys and values may have fewer heads, each for several of the query's.
-
-    Returns:
-        ``(*, L, V)``.
-
-    Source: Vaswani et al., *Attention is all you need*, 2017.
-    """
-    if min(query.dim(), key.dim(), value.dim()) < 2:
-        raise RuntimeError(
-            "scaled_dot_product_attention: query, key and value must have at least 2 dimensions, "
-            f"got {query.dim()}, {key.dim()} and {value.dim()}"
-        )
-    if not query.dtype == key.dtype == value.dtype:
-        raise RuntimeError(
-            "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{query.dtype}, key.dtype: {key.dtype}, and value.dtype: {value.dtype} instead."
-        )
-    if is_causal and attn_mask is not None:
-        raise RuntimeError("Explicit attn_mask should not be set when is_causal=True")
-    if enable_gqa:
-        times = query.size(-3) // key.size(-3)
-        key, value = (_repeat_heads(x, times) for x in (key, value))
-    factor = 1 / math.sqrt(query.size(-1)) if scale is None else scale
-    if is_causal:
-        shape = (query.size(-2), key.size(-2))
-        attn_mask = lampas.ones(shape, dtype=lampas.bool, device=query.device).tril()
-    # Half of the factor on each side keeps half precision in range.
-    root = math.sqrt(abs(factor))
-    scores = (query * math.copysign(root, factor)) @ (key * root).transpose(-2, -1)
-    if attn_mask is None:
-        weights = softmax(scores, -1)
-    elif attn_mask.dtype == lampas.bool:
-        weights = softmax(scores.masked_fill(~attn_mask, float("-inf")), -1)
-        # A row without any allowed position attends to nothing.
-        weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
-    else:
-        weights = softmax(scores + attn_mask.to(scores.dtype), -1)
-    return dropout(weights, dropout_p, True) @ value if dropout_p > 0 else weights @ value
-
-
-def _repeat_heads(x: Tensor, times: int) -> Tensor:
-    wide = x.unsqueeze(-3).expand(*x.shape[:-2], times, *x.shape[-2:])
-    return wide.flatten(-4, -3)
+__all__ = ["multi_head_attention_forward"]
 
 
 def _none_or_dtype(input: Tensor | None) -> Any:

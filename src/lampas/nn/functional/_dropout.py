@@ -7,33 +7,14 @@ import warnings
 import lampas
 from lampas._tensor import Tensor
 
-from ._native import native_first
-
 __all__ = [
-    "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
+    "alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
 ]  # fmt: skip
 
 
 def _check_probability(p: float) -> None:
     if p < 0.0 or p > 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-
-
-@native_first
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Tensor:
-    """Zeroes values with probability ``p`` and scales the others by ``1 / (1 - p)``.
-
-    Source: Hinton et al., *Improving neural networks by preventing co-adaptation of feature
-    detectors*, 2012.
-    """
-    _check_probability(p)
-    if not training or p == 0 or input.numel() == 0:
-        return input
-    scale = 0.0 if p == 1 else 1 / (1 - p)
-    noise = lampas.empty_like(input).bernoulli_(1 - p).mul_(scale)
-    return input.mul_(noise) if inplace else input * noise
 
 
 def _channel_noise(input: Tensor) -> Tensor:

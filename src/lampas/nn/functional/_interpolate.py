@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import lampas
+from lampas._C import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from lampas._tensor import Tensor
-
-from ._window_pool import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 

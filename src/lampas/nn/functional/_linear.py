@@ -9,40 +9,10 @@ import lampas
 from lampas._C import cross_entropy, linear
 from lampas._tensor import Tensor
 
-from ._native import native_first
-
 if TYPE_CHECKING:
     from ..modules.linear_cross_entropy_options import LinearCrossEntropyOptions
 
-__all__ = ["bilinear", "linear_cross_entropy"]
-
-
-@native_first
-def bilinear(
-    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
-) -> Tensor:
-    """``y_k = x₁ᵀ A_k x₂ + b_k``.
-
-    Args:
-        input1: ``(*, I)``.
-        input2: ``(*, J)``.
-        weight: ``(K, I, J)``.
-        bias: ``(K)``.
-    """
-    if input1.dim() != input2.dim() or input1.shape[:-1] != input2.shape[:-1]:
-        raise RuntimeError(
-            "bilinear(): input dimensions do not match but the first dimensions must: got "
-            f"{list(input1.shape)} and {list(input2.shape)}"
-        )
-    if input1.size(-1) != weight.size(1) or input2.size(-1) != weight.size(2):
-        raise RuntimeError(
-            f"bilinear(): weight of shape {list(weight.shape)} does not fit inputs of sizes "
-            f"{input1.size(-1)} and {input2.size(-1)}"
-        )
-    rows = weight.transpose(1, 2).flatten(0, 1)
-    half = linear(input1, rows).unflatten(-1, (weight.size(0), weight.size(2)))
-    result = (half @ input2.unsqueeze(-1)).squeeze(-1)
-    return result if bias is None else result + bias
+__all__ = ["linear_cross_entropy"]
 
 
 def _check(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:

@@ -6,10 +6,7 @@ import math
 from typing import Any
 
 import lampas
-from lampas._C import relu
-from lampas._tensor import Tensor
-
-from ._window_pool import (
+from lampas._C import (
     adaptive_max_pool1d,
     adaptive_max_pool2d,
     adaptive_max_pool3d,
@@ -19,7 +16,9 @@ from ._window_pool import (
     max_pool1d,
     max_pool2d,
     max_pool3d,
+    relu,
 )
+from lampas._tensor import Tensor
 
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",

@@ -6,16 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import lampas
-from lampas._C import linear
+from lampas._C import dropout, linear
 from lampas._tensor import Tensor
 
-from ._dropout import dropout
-from ._native import native_first
-
-__all__ = [
-    "gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
-    "rnn_tanh_cell",
-]  # fmt: skip
+__all__ = ["gru", "lstm", "rnn_relu", "rnn_tanh"]
 
 # One step: the input's part of the gates, the state so far, and the weights.
 Step = Callable[..., tuple[Tensor, ...]]
@@ -127,7 +121,6 @@ def _sequence(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any], pair: b
     return (output.transpose(0, 1) if given["batch_first"] else output), *state
 
 
-@native_first
 def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     """``(input, hx, params, has_biases, num_layers, dropout, train, bidirectional,
     batch_first)``, or ``(data, batch_sizes, hx, params, …, bidirectional)`` for packed data, to
@@ -135,79 +128,16 @@ def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     return _sequence(_lstm_step, args, kwargs, pair=True)
 
 
-@native_first
 def gru(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """As :func:`lstm`, with one state."""
     return _sequence(_gru_step, args, kwargs, pair=False)
 
 
-@native_first
 def rnn_tanh(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """As :func:`lstm`, with one state."""
     return _sequence(_tanh_step, args, kwargs, pair=False)
 
 
-@native_first
 def rnn_relu(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """As :func:`lstm`, with one state."""
     return _sequence(_relu_step, args, kwargs, pair=False)
-
-
-# ---- cells -----------------------------------------------------------------------------------
-
-
-def _cell(
-    step: Step, input: Tensor, state: tuple[Tensor, ...], w_ih: Tensor, w_hh: Tensor, b_ih: Any,
-    b_hh: Any,
-) -> tuple[Tensor, ...]:  # fmt: skip
-    if input.size(-1) != w_ih.size(1):
-        raise RuntimeError(
-            f"input has inconsistent input_size: got {input.size(-1)} expected {w_ih.size(1)}"
-        )
-    for i, h in enumerate(state):
-        if h.size(0) != input.size(0):
-            raise RuntimeError(
-                f"Input batch size {input.size(0)} doesn't match hidden{i} batch size {h.size(0)}"
-            )
-        if h.size(1) != w_hh.size(1):
-            raise RuntimeError(
-                f"hidden{i} has inconsistent hidden_size: got {h.size(1)}, "
-                f"expected {w_hh.size(1)}"
-            )
-    return step(linear(input, w_ih, b_ih), state, w_hh, b_hh, None)
-
-
-@native_first
-def lstm_cell(
-    input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """One step of an LSTM: ``hx`` is a pair, and so is the result."""
-    return _cell(_lstm_step, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)  # type: ignore[return-value]
-
-
-@native_first
-def gru_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """One step of a GRU."""
-    return _cell(_gru_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
-
-
-@native_first
-def rnn_tanh_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """One step of a simple recurrent network with ``tanh``."""
-    return _cell(_tanh_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
-
-
-@native_first
-def rnn_relu_cell(
-    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
-    b_hh: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """One step of a simple recurrent network with ReLU."""
-    return _cell(_relu_step, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]

@@ -6,11 +6,10 @@ import math
 from typing import Any
 
 import lampas
+from lampas._C import avg_pool2d, avg_pool3d, conv1d
 from lampas._tensor import Tensor
 
-from ._conv import conv1d
 from ._pad import pad
-from ._window_pool import avg_pool2d, avg_pool3d
 
 __all__ = [
     "channel_shuffle", "conv_tbc", "fold", "local_response_norm", "native_channel_shuffle",

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._tensor import Tensor
 
 from .. import init
-from ..functional import _recurrent
 from ..parameter import Parameter
 from .module import Module
 
@@ -122,7 +122,7 @@ class RNNCell(RNNCellBase):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        cell = _recurrent.rnn_tanh_cell if self.nonlinearity == "tanh" else _recurrent.rnn_relu_cell
+        cell = _C.rnn_tanh_cell if self.nonlinearity == "tanh" else _C.rnn_relu_cell
         return self._step(cell, input, hx)
 
 
@@ -164,7 +164,7 @@ class LSTMCell(RNNCellBase):
             hx = (zero, zero)
         elif not batched:
             hx = (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
-        h, c = _recurrent.lstm_cell(x, hx, *self._weights())
+        h, c = _C.lstm_cell(x, hx, *self._weights())
         return (h, c) if batched else (h.squeeze(0), c.squeeze(0))
 
 
@@ -187,4 +187,4 @@ class GRUCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return self._step(_recurrent.gru_cell, input, hx)
+        return self._step(_C.gru_cell, input, hx)
