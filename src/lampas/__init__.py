@@ -22,7 +22,7 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import Any as _Any
 
-from lampas import _C, autograd, nn, optim
+from lampas import _C, _library, autograd, nn, optim
 from lampas._C import *
 from lampas._constants import *
 from lampas._operators import *
@@ -37,8 +37,15 @@ from lampas.autograd import (
 )
 from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
+_library.attach_methods()
+
 # Functions that bring a module of their own along.
-_LAZY_FUNCTIONS = {"autocast": "amp", "set_printoptions": "_tensor_str"}
+_LAZY_FUNCTIONS = {
+    "autocast": "amp",
+    "load": "serialization",
+    "save": "serialization",
+    "set_printoptions": "_tensor_str",
+}
 
 
 def _submodules() -> set[str]:
@@ -48,6 +55,8 @@ def _submodules() -> set[str]:
 
 
 def __getattr__(name: str) -> _Any:
+    if name in _library.FUNCTIONS:
+        return globals().setdefault(name, _library.load(name))
     if name in _LAZY_FUNCTIONS:
         return getattr(_importlib.import_module(f"lampas.{_LAZY_FUNCTIONS[name]}"), name)
     # Subpackages that most programs never touch are imported when first used.
@@ -59,11 +68,11 @@ def __getattr__(name: str) -> _Any:
                 raise
     from lampas._suggest import missing_name
 
-    raise missing_name("lampas", name, globals(), _submodules(), _LAZY_FUNCTIONS)
+    raise missing_name("lampas", name, globals(), _submodules(), {**_LAZY_FUNCTIONS, **_library.FUNCTIONS})
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_submodules(), *_LAZY_FUNCTIONS})
+    return sorted({*globals(), *_submodules(), *_LAZY_FUNCTIONS, *_library.FUNCTIONS})
 
 
 __all__ = sorted(n for n in globals() if not n.startswith("_"))

@@ -1,0 +1,160 @@
+"""The format of PyTorch before 1.6: pickles one after the other, then the storages' bytes."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from lampas.serialization._machine import Machine
+from lampas.serialization._restore import Restorer
+from lampas.serialization._storages import (
+    bytes_of,
+    empty,
+    item_size,
+    over,
+    parse_pid,
+    swap,
+    typed,
+)
+from lampas.storage import UntypedStorage
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+# How a file begins: the magic number as a pickle of protocol 2 to 5.
+_BEGINNING = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+def begins_legacy(head: bytes) -> bool:
+    """Whether a file is of this format."""
+    return _BEGINNING in head[:40]
+
+
+class LegacyStorages:
+    """Storages that are known before their bytes are read."""
+
+    def __init__(
+        self, restore: Callable[[UntypedStorage, str], UntypedStorage], skip: bool
+    ) -> None:
+        self._restore, self._skip = restore, skip
+        self.known: dict[str, tuple[UntypedStorage, UntypedStorage, Any]] = {}
+        self._views: dict[Any, UntypedStorage] = {}
+
+    def load(self, pid: Any) -> Any:
+        """The storage that a reference means; its bytes come later."""
+        if isinstance(pid, tuple) and len(pid) == 2 and pid[0] == "module":
+            return pid[1][0]  # a class with its source, which is not looked at
+        kind, key, tag, count = parse_pid(pid)
+        if key not in self.known:
+            raw = empty(count * item_size(kind), "meta" if self._skip else "cpu")
+            self.known[key] = (raw, self._restore(raw, tag), kind)
+        storage = self.known[key][1]
+        view = pid[5] if len(pid) > 5 else None
+        return typed(self._view(storage, kind, view) if view else storage, kind)
+
+    def _view(self, storage: UntypedStorage, kind: Any, view: Any) -> UntypedStorage:
+        name, offset, size = view
+        if name not in self._views:
+            item = item_size(kind)
+            start, n = int(offset) * item, int(size) * item
+            if start < 0 or n < 0 or start + n > storage.nbytes():
+                raise ValueError(f"a view of bytes {start} to {start + n} of a storage of "
+                                 f"{storage.nbytes()}")  # fmt: skip
+            self._views[name] = over(bytes_of(storage)[start : start + n])
+        return self._views[name]
+
+
+def load(
+    file: Any,
+    name: str,
+    restore: Callable[[UntypedStorage, str], UntypedStorage],
+    make_policy: Callable[[Callable[[Any], Any]], Restorer],
+    skip_data: bool,
+    options: dict[str, Any],
+) -> Any:
+    """Reads an object from the file's present position, and leaves the file behind it.
+
+    Raises:
+        RuntimeError: a cut or damaged file.
+        UnpicklingError: something that is not allowed.
+    """
+    start = file.tell()
+    data = file.read()
+    storages = LegacyStorages(restore, skip_data)
+    policy = make_policy(storages.load)
+    at = 0
+
+    def next_object() -> Any:
+        nonlocal at
+        machine = Machine(data, policy, name, at, **options)
+        try:
+            value = machine.load()
+        except EOFError as e:
+            raise RuntimeError(f"{name} is cut: {e}") from None
+        at = machine.at
+        return value
+
+    if next_object() != MAGIC:
+        raise RuntimeError(f"{name}: invalid magic number; corrupt file?")
+    protocol = next_object()
+    if protocol != PROTOCOL:
+        raise RuntimeError(f"{name}: invalid protocol version: {protocol}")
+    info = next_object()
+    little = info.get("little_endian", True) if isinstance(info, dict) else True
+    result = next_object()
+    keys = next_object()
+    at = _read_data(data, at, keys, storages, name, little == (sys.byteorder == "little"))
+    file.seek(start + at)
+    return result
+
+
+def _read_data(
+    data: bytes, at: int, keys: Any, storages: LegacyStorages, name: str, native: bool
+) -> int:
+    view = memoryview(data)
+    for key in keys:
+        if str(key) not in storages.known:
+            raise RuntimeError(f"{name} is damaged: bytes for an unknown storage {key!r:.80}")
+        raw, _, kind = storages.known[str(key)]
+        if at + 8 > len(view):
+            raise RuntimeError(f"{name} is cut: storage {key} should begin at byte {at}")
+        count = struct.unpack_from("<q" if native else ">q", view, at)[0]
+        nbytes = count * item_size(kind)
+        at += 8
+        if nbytes != raw.nbytes():
+            raise RuntimeError(
+                f"{name} is damaged: storage {key} at byte {at} has {nbytes} bytes, "
+                f"{raw.nbytes()} were announced"
+            )
+        if at + nbytes > len(view):
+            raise RuntimeError(
+                f"{name} is cut: storage {key} needs bytes {at} to {at + nbytes}, the file has "
+                f"{len(view)}"
+            )
+        if nbytes and not raw._bytes.is_meta:
+            bytes_of(raw)[:] = view[at : at + nbytes]
+            if not native:
+                swap(raw, kind)
+        at += nbytes
+    return at
+
+
+def save(obj: Any, file: Any, make_pickler: Callable[[Any, bool], Any], protocol: int) -> None:
+    """Writes an object in this format."""
+    pickle.dump(MAGIC, file, protocol=protocol)
+    pickle.dump(PROTOCOL, file, protocol=protocol)
+    sizes = {"short": 2, "int": 4, "long": struct.calcsize("l")}
+    little = sys.byteorder == "little"
+    info = {"protocol_version": PROTOCOL, "little_endian": little, "type_sizes": sizes}
+    pickle.dump(info, file, protocol=protocol)
+    pickler = make_pickler(file, True)
+    pickler.dump(obj)
+    keys = sorted(pickler.storages)
+    pickle.dump(keys, file, protocol=protocol)
+    for key in keys:
+        storage, kind = pickler.storages[key]
+        file.write(struct.pack("<q" if little else ">q", storage.nbytes() // item_size(kind)))
+        if storage.nbytes():
+            file.write(bytes_of(storage))
