@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from pickle import UnpicklingError
@@ -157,8 +158,11 @@ def name_of_global(obj: Any) -> str:
 
 def normal_name(module: str, name: str) -> str:
     """One spelling for a global, whoever wrote it."""
+    # Python 2's names, which protocol 2 still uses.
+    module, name = NAME_MAPPING.get((module, name), (module, name))
+    module = IMPORT_MAPPING.get(module, module)
     root, dot, rest = module.partition(".")
-    root = {"lampas": "torch", "__builtin__": "builtins", "copy_reg": "copyreg"}.get(root, root)
+    root = "torch" if root == "lampas" else root
     return f"{root}{dot}{rest}.{name}"
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
-from itertools import pairwise
 from pickle import UnpicklingError
 from typing import Any, Protocol
 
@@ -113,9 +112,10 @@ class Machine:
                 last = frame[-1] if len(frame) % 2 else frame[-2]
                 if isinstance(last, (str, int)):
                     keys.append(last)
-            for below, key in pairwise(frame):
-                if isinstance(below, _DICTS) and isinstance(key, str):
-                    keys.append(key)
+            for pair in (frame[-2:], frame[-3:-1]):
+                if len(pair) == 2 and isinstance(pair[0], _DICTS) and isinstance(pair[1], str):
+                    keys.append(pair[1])
+                    break
         return "".join(f"[{k!r}]" for k in keys)
 
     def place(self) -> str:

@@ -287,7 +287,9 @@ class Restorer:
             value = getattr(nn, name, None)
         if isinstance(value, type) and issubclass(value, self.kinds):
             return value
-        if full.startswith("torch.nn.functional.") and callable(value):
+        if isinstance(value, type(_C.relu)) or (
+            full.startswith("torch.nn.functional.") and callable(value)
+        ):
             return value  # an attribute of a module, an activation say; calling it is refused
         return None
 

@@ -35,6 +35,9 @@ _NAMES |= {
     id(_parameter._rebuild_parameter_with_state): (
         _parameter._rebuild_parameter_with_state, "torch._utils._rebuild_parameter_with_state"
     ),
+    id(_restore._rebuild_from_type): (
+        _restore._rebuild_from_type, "torch._tensor._rebuild_from_type_v2"
+    ),
     id(g.UNTYPED): (g.UNTYPED, "torch.storage.UntypedStorage"),
 }  # fmt: skip
 for _kind in g.STORAGES.values():
@@ -94,6 +97,8 @@ class PicklerMixin:
             module, _, short = known[1].rpartition(".")
         else:
             module = getattr(obj, "__module__", None) or ""
+            if not isinstance(module, str):
+                module = "lampas"  # the native types dtype and device describe their instances
             short = name or getattr(obj, "__qualname__", None) or obj.__name__
             if module.partition(".")[0] != "lampas" or "<" in short:
                 super().save_global(obj, name)  # type: ignore[misc]
@@ -114,11 +119,11 @@ class PicklerMixin:
             return super().save_type(obj)  # type: ignore[misc]
         return self.save_global(obj)
 
-    dispatch = {**pickle._Pickler.dispatch, type: save_type}  # type: ignore[attr-defined]
+    dispatch = {**pickle._Pickler.dispatch, type: save_type}
     dispatch[FunctionType] = dispatch[g.StorageKind] = save_global
 
 
-class _Pickler(PicklerMixin, pickle._Pickler):  # type: ignore[misc,name-defined]
+class _Pickler(PicklerMixin, pickle._Pickler):  # type: ignore[misc]
     pass
 
 
@@ -177,7 +182,7 @@ def _pickler_class(pickle_module: ModuleType) -> type:
     base = getattr(pickle_module, "Pickler", None)
     if base is pickle.Pickler:
         return _Pickler
-    if isinstance(base, type) and issubclass(base, pickle._Pickler):  # type: ignore[attr-defined]
+    if isinstance(base, type) and issubclass(base, pickle._Pickler):
         return type("_Pickler", (PicklerMixin, base), {})
     raise ValueError(
         f"lampas.save: pickle_module {getattr(pickle_module, '__name__', pickle_module)!r} has no "
