@@ -1,15 +1,18 @@
-"""Writes src/lampas/_C.pyi from the extension module, so that type checkers and editors know it.
+"""Writes src/lampas/_C.pyi from the extension module, so that type checkers and editors know it,
+and src/lampas/_library/index.py from the families of operators there.
 
 usage: make_stubs.py [--check]
 
 Operators carry their signatures (`lampas.add.__signatures__`), nanobind's functions theirs; the
-tables below add what neither says. --check writes nothing and fails where the file is stale.
+tables below add what neither says. --check writes nothing and fails where a file is stale.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import keyword
+import pkgutil
 import re
 import sys
 from collections.abc import Iterator
@@ -17,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import lampas
-from lampas import _C
+from lampas import _C, _library
 
-TARGET = Path(__file__).resolve().parent.parent / "src" / "lampas" / "_C.pyi"
+PACKAGE = Path(__file__).resolve().parent.parent / "src" / "lampas"
+STUB = PACKAGE / "_C.pyi"
+INDEX = PACKAGE / "_library" / "index.py"
 
 HEADER = '''\
 # Written by tools/make_stubs.py; `make stubs` renews it.
@@ -81,6 +86,8 @@ RETURNS = {
         ],
         TENSORS,
     ),
+    # A pair with return_indices.
+    **dict.fromkeys([f"{kind}max_pool{n}d" for kind in ("", "adaptive_") for n in "123"], "Any"),
     **dict.fromkeys(["nonzero", "where", "unique", "std_mean", "var_mean", "histogram"], "Any"),
     **dict.fromkeys(["result_type", "promote_types"], "_dtype"),
 }  # fmt: skip
@@ -262,17 +269,48 @@ def lines() -> Iterator[str]:
             yield f"{name}: Any"
 
 
+def index() -> str:
+    """Where each operator of the families is; imports all of them."""
+    for module in pkgutil.iter_modules(_library.__path__, "lampas._library."):
+        importlib.import_module(module.name)
+    functions: dict[str, str] = {}
+    methods: dict[str, str] = {}
+    for module_name, declared in _library._families.items():
+        place = module_name.removeprefix("lampas.")
+        for name, function, method, inplace in declared:
+            if function:
+                functions[name] = place
+            if method:
+                methods[name] = place
+            if inplace:
+                methods[name + "_"] = place
+
+    def table(name: str, rows: dict[str, str]) -> str:
+        body = "".join(f'    "{k}": "{v}",\n' for k, v in sorted(rows.items()))
+        return f"{name}: dict[str, str] = {{\n{body}}}\n"
+
+    return (
+        '"""Which family defines which operator. Written by tools/make_stubs.py."""\n\n'
+        + table("FUNCTIONS", functions)
+        + "\n"
+        + table("METHODS", methods)
+    )
+
+
 def main() -> int:
     assert lampas.Tensor is _C.Tensor  # the import has added the methods written in Python
-    text = HEADER + "\n".join(lines()) + "\n"
-    if "--check" in sys.argv[1:]:
-        if not TARGET.is_file() or TARGET.read_text() != text:
-            print(f"{TARGET.name} is stale: run `make stubs` and commit it", file=sys.stderr)
-            return 1
-        return 0
-    TARGET.write_text(text)
-    print(f"{TARGET}: {text.count(chr(10))} lines")
-    return 0
+    written = {INDEX: index(), STUB: HEADER + "\n".join(lines()) + "\n"}
+    status = 0
+    for target, text in written.items():
+        if target.is_file() and target.read_text() == text:
+            continue
+        if "--check" in sys.argv[1:]:
+            print(f"{target.name} is stale: run `make stubs` and commit it", file=sys.stderr)
+            status = 1
+        else:
+            target.write_text(text)
+            print(f"{target}: {text.count(chr(10))} lines")
+    return status
 
 
 if __name__ == "__main__":

@@ -441,4 +441,56 @@ Generator& Args::generator(int i) const {
   return given(i) ? generator_of(v_[i]) : default_generator();
 }
 
+
+// ---- calling Python -----------------------------------------------------------------------------
+PyObject* Args::as_python(int i) const {
+  PyObject* o = v_[i];
+  if (o != Py_None) switch (s_->params[i].kind) {
+      case Kind::Int:
+        return to_py(int_of(o));
+      case Kind::Float:
+        return to_py(scalar_of(o).to_double());
+      case Kind::Number:
+        return to_py(scalar_of(o));
+      case Kind::Ints: {
+        Dims v = ints(i);
+        Owned tuple(checked(PyTuple_New(static_cast<Py_ssize_t>(v.size()))));
+        for (size_t k = 0; k < v.size(); ++k)
+          PyTuple_SET_ITEM(tuple.get(), static_cast<Py_ssize_t>(k), checked(to_py(v[k])));
+        return tuple.release();
+      }
+      case Kind::DType:
+        return dtype_object(*dtype_of_object(o));
+      default:
+        break;
+    }
+  return Owned::share(o).release();
+}
+
+PyObject* Args::call(PyObject* function) const {
+  const int count = static_cast<int>(s_->params.size());
+  std::vector<Owned> held;
+  std::vector<PyObject*> names;
+  Py_ssize_t positional = 0;
+  for (int i = 0; i < count; ++i) {
+    if (!v_[i] || i == s_->out) continue;
+    bool by_position = i < s_->positional && i == static_cast<int>(positional);
+    held.emplace_back(checked(as_python(i)));
+    if (by_position)
+      ++positional;
+    else
+      names.push_back(s_->params[i].name);
+  }
+  Owned keywords;
+  if (!names.empty()) {
+    keywords = Owned(checked(PyTuple_New(static_cast<Py_ssize_t>(names.size()))));
+    for (size_t k = 0; k < names.size(); ++k)
+      PyTuple_SET_ITEM(keywords.get(), static_cast<Py_ssize_t>(k), Owned::share(names[k]).release());
+  }
+  std::vector<PyObject*> given;
+  for (const Owned& o : held) given.push_back(o.get());
+  return PyObject_Vectorcall(function, given.data(), static_cast<size_t>(positional),
+                             keywords.get());
+}
+
 }  // namespace lampas::py

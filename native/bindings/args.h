@@ -94,10 +94,16 @@ class Args {
   std::optional<Device> device_or(int i) const;
   Generator& generator(int i) const;  // the default one where none is given
 
+  // Calls a Python function with the arguments that were given, each as its type says (an int for
+  // an int-like, a tuple for ints); its own defaults stand for the others. `out` stays with the
+  // caller.
+  PyObject* call(PyObject* function) const;
+
  private:
   static const Tensor& none();
   bool accept(const Param& p, PyObject* o) const;
   bool fill(int i, PyObject* o, std::string* why);
+  PyObject* as_python(int i) const;
 
   const Signature* s_ = nullptr;
   PyObject* v_[kMaxArgs] = {};
@@ -125,6 +131,9 @@ struct Definition {
 
 // Adds operators to the module and to Tensor. Definitions of one name are tried in order.
 void define(PyObject* module, std::span<const Definition> rows);
+
+// Adds the binding by which Python files define operators.
+void init_python_operators(PyObject* module);
 
 // A result of C++ type R as an operator's function.
 #define LAMPAS_FN(...)                                      \

@@ -1,6 +1,7 @@
 // lampas._C.
 #include "bindings/module.h"
 
+#include "bindings/args.h"
 #include "bindings/autograd.h"
 #include "bindings/caster.h"
 #include "bindings/convert.h"
@@ -45,5 +46,6 @@ NB_MODULE(_C, m) {
   define_nn(module);
   define_spatial(module);
   define_optim(module);
+  init_python_operators(module);
   nb::set_leak_warnings(false);  // types and the default generator live as long as the process
 }

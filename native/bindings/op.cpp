@@ -5,8 +5,11 @@
 
 #include "autograd/autograd.h"
 #include "bindings/args.h"
+#include "bindings/caster.h"
 #include "bindings/watch.h"
 #include "ops/inplace.h"
+
+namespace nb = nanobind;
 
 namespace lampas::py {
 
@@ -15,8 +18,11 @@ Watch watch;
 namespace {
 struct Overload {
   Signature signature;
-  Function call;
-  const char* text;  // as declared
+  Function native;
+  const char* text;            // as declared
+  PyObject* python = nullptr;  // the function, where Python defines the operator
+
+  PyObject* call(Args& a) const { return python ? a.call(python) : native(a); }
 };
 
 struct OpInfo {
@@ -205,6 +211,25 @@ void add(PyObject* owner, const std::string& place, PyTypeObject* type, const st
   if (info->doc.empty())
     info->doc = name + o.signature.python_text() + "\n\n" + (row.doc ? row.doc : "");
 }
+
+// An operator whose function is written in Python.
+Owned python_op(const std::vector<std::string>& signatures, PyObject* function,
+                const std::string& name, PyTypeObject* type, bool inplace) {
+  auto* info = new OpInfo;
+  info->name = name;
+  info->inplace = inplace;
+  for (const std::string& text : signatures) {
+    const std::string* kept = new std::string(text);  // operators live as long as the process
+    info->overloads.push_back(
+        {Signature(kept->c_str()), nullptr, kept->c_str(), Owned::share(function).release()});
+    Signature& s = info->overloads.back().signature;
+    s.name = name;
+    if (inplace) s.out = -1;
+  }
+  Owned doc(checked(PyObject_GetAttrString(function, "__doc__")));
+  if (PyUnicode_Check(doc.get())) info->doc = PyUnicode_AsUTF8(doc.get());
+  return Owned(make_op(type, info));
+}
 }  // namespace
 
 void define(PyObject* module, std::span<const Definition> rows) {
@@ -220,6 +245,22 @@ void define(PyObject* module, std::span<const Definition> rows) {
     if (row.where & kMethod) add(tensor, "m.", method_type, name, row, false);
     if (row.where & kInplace) add(tensor, "m.", method_type, name + "_", row, true);
   }
+}
+
+void init_python_operators(PyObject* module) {
+  nb::module_ m = nb::borrow<nb::module_>(module);
+  m.def(
+      "_define_operator",
+      [](const std::vector<std::string>& signatures, nb::object function, const std::string& name,
+         bool method, bool inplace) {
+        return nb::steal(python_op(signatures, function.ptr(), name,
+                                   method || inplace ? method_type : function_type, inplace)
+                             .release());
+      },
+      nb::arg("signatures"), nb::arg("function"), nb::arg("name"), nb::arg("method") = false,
+      nb::arg("inplace") = false,
+      "An operator object over a Python function: arguments parsed by signature, `out=` and "
+      "in-place writes as for the native ones.");
 }
 
 }  // namespace lampas::py

@@ -68,7 +68,8 @@ def __getattr__(name: str) -> _Any:
                 raise
     from lampas._suggest import missing_name
 
-    raise missing_name("lampas", name, globals(), _submodules(), {**_LAZY_FUNCTIONS, **_library.FUNCTIONS})
+    elsewhere = {**_LAZY_FUNCTIONS, **_library.FUNCTIONS}
+    raise missing_name("lampas", name, globals(), _submodules(), elsewhere)
 
 
 def __dir__() -> list[str]:

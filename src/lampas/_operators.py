@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lampas import _C
 from lampas._tensor import Tensor
 
-__all__ = ["broadcast_shapes", "broadcast_tensors", "matrix_exp", "tril", "triu"]
+__all__ = ["broadcast_shapes", "broadcast_tensors", "matrix_exp"]
 
 
 def broadcast_shapes(*shapes: int | Sequence[int]) -> _C.Size:
@@ -46,38 +46,6 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(t.expand(shape) for t in given)
 
 
-def _triangle(input: Tensor, diagonal: int, name: str) -> Tensor:
-    """The mask of the upper triangle above a diagonal."""
-    if input.dim() < 2:
-        raise RuntimeError(
-            f"{name}: input tensor must have at least 2 dimensions, got {input.dim()}"
-        )
-    rows = _C.arange(input.size(-2), device=input.device).unsqueeze(1)
-    return _C.arange(input.size(-1), device=input.device) - rows >= diagonal
-
-
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The elements on and above a diagonal of the last two dimensions, zeros elsewhere.
-
-    >>> import lampas
-    >>> lampas.triu(lampas.ones(2, 3))
-    tensor([[1., 1., 1.],
-            [0., 1., 1.]])
-    """
-    return _C.where(_triangle(input, diagonal, "triu"), input, 0).to(input.dtype)
-
-
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The elements on and below a diagonal of the last two dimensions, zeros elsewhere.
-
-    >>> import lampas
-    >>> lampas.tril(lampas.ones(2, 3))
-    tensor([[1., 0., 0.],
-            [1., 1., 0.]])
-    """
-    return _C.where(_triangle(input, diagonal + 1, "tril"), 0, input).to(input.dtype)
-
-
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential of square matrices, by scaling, a Taylor series and squaring.
 
@@ -107,17 +75,4 @@ def matrix_exp(A: Tensor) -> Tensor:
     return result
 
 
-def _attach() -> None:
-    def inplace(function: object) -> object:
-        def method(self: Tensor, diagonal: int = 0) -> Tensor:
-            return self.copy_(function(self, diagonal))  # type: ignore[operator]
-
-        return method
-
-    for function in (triu, tril, matrix_exp):
-        setattr(Tensor, function.__name__, function)
-    for function in (triu, tril):
-        setattr(Tensor, f"{function.__name__}_", inplace(function))
-
-
-_attach()
+Tensor.matrix_exp = matrix_exp  # type: ignore[method-assign]
