@@ -441,7 +441,6 @@ Generator& Args::generator(int i) const {
   return given(i) ? generator_of(v_[i]) : default_generator();
 }
 
-
 // ---- calling Python -----------------------------------------------------------------------------
 PyObject* Args::as_python(int i) const {
   PyObject* o = v_[i];
@@ -485,7 +484,8 @@ PyObject* Args::call(PyObject* function) const {
   if (!names.empty()) {
     keywords = Owned(checked(PyTuple_New(static_cast<Py_ssize_t>(names.size()))));
     for (size_t k = 0; k < names.size(); ++k)
-      PyTuple_SET_ITEM(keywords.get(), static_cast<Py_ssize_t>(k), Owned::share(names[k]).release());
+      PyTuple_SET_ITEM(keywords.get(), static_cast<Py_ssize_t>(k),
+                       Owned::share(names[k]).release());
   }
   std::vector<PyObject*> given;
   for (const Owned& o : held) given.push_back(o.get());

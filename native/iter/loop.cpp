@@ -108,8 +108,8 @@ Loop::Tile Loop::choose_tile(DType compute, DType result) const {
   return {std::clamp<int64_t>(buffered / inner, 1, rows), inner};
 }
 
-// body(pointers, rows, cols) for every tile, several to a task.
-template <class Body>
+// body(scratch, pointers, rows, cols) for every tile, several to a task, which share a scratch.
+template <class Scratch, class Body>
 void Loop::for_each_tile(Tile tile, int64_t grain, const Body& body) {
   size_t d = shape_.size();
   int64_t inner = shape_[d - 1], rows = d > 1 ? shape_[d - 2] : 1;
@@ -119,6 +119,7 @@ void Loop::for_each_tile(Tile tile, int64_t grain, const Body& body) {
   int64_t total = outer * down * across;
   int64_t per_task = std::max<int64_t>(1, grain / (tile.rows * tile.cols));
   parallel_ranges(total, per_task, [&](int64_t begin, int64_t end) {
+    Scratch scratch;
     for (int64_t t = begin; t < end; ++t) {
       int64_t c = t % across * tile.cols, r = t / across % down * tile.rows, o = t / across / down;
       char* at[kMaxOperands];
@@ -131,7 +132,7 @@ void Loop::for_each_tile(Tile tile, int64_t grain, const Body& body) {
         o /= shape_[i];
         for (int k = 0; k < n_; ++k) at[k] += x * ops_[k].strides[i];
       }
-      body(at, std::min(tile.rows, rows - r), std::min(tile.cols, inner - c));
+      body(scratch, at, std::min(tile.rows, rows - r), std::min(tile.cols, inner - c));
     }
   });
 }
@@ -166,6 +167,25 @@ void scatter(char* to, Steps s, const char* from, int64_t rows, int64_t cols, in
   }
 }
 
+struct NoScratch {};
+
+// Buffers of a task's tiles. A row that broadcasts over the rows of the output is collected once
+// and serves all tiles over the same columns.
+struct Buffers {
+  alignas(64) char raw[kBufferBytes];
+  alignas(64) char of[kMaxOperands][kBufferBytes];
+  const char* held[kMaxOperands] = {};  // where the buffer's content came from
+  int64_t held_rows[kMaxOperands] = {};
+
+  bool holds(int k, const char* from, Steps s, int64_t rows) {
+    if (s.row != 0) return false;
+    if (held[k] == from && held_rows[k] >= rows) return true;
+    held[k] = from;
+    held_rows[k] = rows;
+    return false;
+  }
+};
+
 bool dense(Steps s, int64_t rows, int64_t cols, int item) {
   return (cols == 1 || s.col == item) && (rows == 1 || s.row == cols * item);
 }
@@ -182,8 +202,9 @@ void Loop::run(kernels::PointwiseFn fn, DType compute, DType result, const doubl
   Steps steps[kMaxOperands];
   for (int k = 0; k < n_; ++k)
     steps[k] = {d > 1 ? ops_[k].strides[d - 2] : 0, ops_[k].strides[d - 1]};
-  for_each_tile(tile, grain, [&](char** at, int64_t rows, int64_t cols) {
-    alignas(64) char raw[kBufferBytes], buffers[kMaxOperands][kBufferBytes];
+  for_each_tile<Buffers>(tile, grain, [&](Buffers& b, char** at, int64_t rows, int64_t cols) {
+    char* raw = b.raw;
+    auto& buffers = b.of;
     alignas(16) char scalars[kMaxOperands][16];
     const void* in[kMaxOperands];
     unsigned mask = 0;
@@ -199,6 +220,8 @@ void Loop::run(kernels::PointwiseFn fn, DType compute, DType result, const doubl
       } else if (dense(steps[k], rows, cols, item)) {
         in[k - 1] = at[k];
         if (type != compute) cast(buffers[k], at[k], n), in[k - 1] = buffers[k];
+      } else if (b.holds(k, at[k], steps[k], rows)) {
+        in[k - 1] = buffers[k];
       } else if (type == compute) {
         gather(buffers[k], at[k], steps[k], rows, cols, item);
         in[k - 1] = buffers[k];
@@ -239,7 +262,7 @@ void Loop::run_copy() {
   Steps si = {d > 1 ? ops_[1].strides[d - 2] : 0, ops_[1].strides[d - 1]};
   if (to == from && inner_is_worse(ops_[1]) && so.col == item_to && d > 1)
     tile = {64, 64};  // straight from source to destination: no buffer to fit into
-  for_each_tile(tile, 1 << 16, [&](char** at, int64_t rows, int64_t cols) {
+  for_each_tile<NoScratch>(tile, 1 << 16, [&](NoScratch, char** at, int64_t rows, int64_t cols) {
     int64_t n = rows * cols;
     bool dense_to = dense(so, rows, cols, item_to), dense_from = dense(si, rows, cols, item_from);
     if (to == from) {

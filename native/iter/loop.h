@@ -39,7 +39,7 @@ class Loop {
   void coalesce();
   bool inner_is_worse(const Operand& o) const;
   Tile choose_tile(DType compute, DType result) const;
-  template <class Body>
+  template <class Scratch, class Body>
   void for_each_tile(Tile tile, int64_t grain, const Body& body);
 
   Dims shape_;
