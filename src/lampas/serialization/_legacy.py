@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -33,13 +34,15 @@ def begins_legacy(head: bytes) -> bool:
 
 
 class LegacyStorages:
-    """Storages that are known before their bytes are read."""
+    """Storages that are known before their bytes are read; then ``filled`` is set."""
 
     def __init__(
         self, restore: Callable[[UntypedStorage, str], UntypedStorage], skip: bool
     ) -> None:
         self._restore, self._skip = restore, skip
-        self.known: dict[str, tuple[UntypedStorage, UntypedStorage, Any]] = {}
+        self.known: dict[str, tuple[UntypedStorage, Any]] = {}
+        self.filled = False
+        self._placed: dict[str, UntypedStorage] = {}
         self._views: dict[Any, UntypedStorage] = {}
 
     def load(self, pid: Any) -> Any:
@@ -49,8 +52,12 @@ class LegacyStorages:
         kind, key, tag, count = parse_pid(pid)
         if key not in self.known:
             raw = empty(count * item_size(kind), "meta" if self._skip else "cpu")
-            self.known[key] = (raw, self._restore(raw, tag), kind)
-        storage = self.known[key][1]
+            self.known[key] = (raw, kind)
+        storage = self.known[key][0]
+        if self.filled:
+            if key not in self._placed:
+                self._placed[key] = self._restore(storage, tag)
+            storage = self._placed[key]
         view = pid[5] if len(pid) > 5 else None
         return typed(self._view(storage, kind, view) if view else storage, kind)
 
@@ -103,10 +110,18 @@ def load(
         raise RuntimeError(f"{name}: invalid protocol version: {protocol}")
     info = next_object()
     little = info.get("little_endian", True) if isinstance(info, dict) else True
-    result = next_object()
+    # The bytes come last, and some tensors need them at once: the object is read twice, first only
+    # to learn which storages there are.
+    begin, opaque, policy.opaque = at, policy.opaque, True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        next_object()
+    policy.opaque = opaque
     keys = next_object()
-    at = _read_data(data, at, keys, storages, name, little == (sys.byteorder == "little"))
-    file.seek(start + at)
+    end = _read_data(data, at, keys, storages, name, little == (sys.byteorder == "little"))
+    storages.filled, at = True, begin
+    result = next_object()
+    file.seek(start + end)
     return result
 
 
@@ -117,7 +132,7 @@ def _read_data(
     for key in keys:
         if str(key) not in storages.known:
             raise RuntimeError(f"{name} is damaged: bytes for an unknown storage {key!r:.80}")
-        raw, _, kind = storages.known[str(key)]
+        raw, kind = storages.known[str(key)]
         if at + 8 > len(view):
             raise RuntimeError(f"{name} is cut: storage {key} should begin at byte {at}")
         count = struct.unpack_from("<q" if native else ">q", view, at)[0]
