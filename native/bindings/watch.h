@@ -1,5 +1,5 @@
-// Who looks on as operators are called: profiler, tracer, autocast, __torch_function__ modes. With
-// nobody looking a call pays one load and one branch.
+// Who looks on as operators are called: profiler, tracer, function modes, `__torch_function__` of
+// subclasses. With nobody looking a call pays one load and one branch.
 #pragma once
 #include <functional>
 
@@ -9,21 +9,27 @@ namespace lampas::py {
 
 struct Watch {
   bool active = false;
-  // Python callables. `before(name)` and `after(name)` surround each call (profiler);
+  // Python callables. `before(name, args, kwargs)` and `after(name)` surround each call (profiler);
   // `mode(func, args, kwargs)` may take the call over by returning something other than
-  // NotImplemented (autocast, function modes).
+  // NotImplemented (function modes). A mode is off while it runs.
   Owned before, after, mode;
-  bool in_mode = false;
+  bool subclasses = false;  // whether there has been an instance of a subclass of Tensor
 
-  // The result of `mode`; null: nobody took it; Py_NotImplemented with an error set: it raised.
+  // What `mode`, or an argument's `__torch_function__`, makes of the call; null: nobody took it.
   PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                      PyObject* names);
   PyObject* around(const char* name, const std::function<PyObject*()>& call);
-  void update() { active = before || after || mode; }
+  void update() { active = before || after || mode || subclasses; }
+
+ private:
+  PyObject* ask_mode(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* names);
+  // The arguments of the call that `around` is about to surround; null where nobody wants them.
+  Owned seen_args_, seen_kwargs_;
 };
 extern Watch watch;
 
-// Calls `__torch_function__` of the first argument that has one; null where none has.
+// Calls `__torch_function__` of the arguments that have one, subclasses first; null where none
+// has. TypeError where all of them return NotImplemented.
 PyObject* try_torch_function(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                              PyObject* names);
 

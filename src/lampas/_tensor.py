@@ -269,7 +269,8 @@ def __torch_function__(
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
 ) -> Any:
-    return func(*args, **(kwargs or {}))
+    """The call as it is; its results are instances of the subclass."""
+    return _C._torch_function_default(cls, func, types, args, kwargs)
 
 
 # ---- devices -------------------------------------------------------------------------------------
