@@ -34,6 +34,7 @@ NB_MODULE(_C, m) {
   init_watch(module);
   init_named_tuples(module);
   init_convert(module);
+  init_shared_memory(module);
   init_nn_module(module);
   init_runtime(module);
   define_tensor_ops(module);

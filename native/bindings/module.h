@@ -16,5 +16,6 @@ void define_sorting(PyObject* module);
 void define_nn(PyObject* module);
 void define_spatial(PyObject* module);
 void define_optim(PyObject* module);
+void init_shared_memory(PyObject* module);
 
 }  // namespace lampas::py

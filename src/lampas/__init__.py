@@ -42,6 +42,7 @@ _library.attach_methods()
 # Functions that bring a module of their own along.
 _LAZY_FUNCTIONS = {
     "autocast": "amp",
+    "compile": "compiler",
     "load": "serialization",
     "save": "serialization",
     "set_printoptions": "_tensor_str",
