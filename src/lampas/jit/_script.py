@@ -63,7 +63,7 @@ def _rebuild(cls: type, state: dict[str, Any]) -> Module:
 
 
 def _reduce(self: Module, protocol: Any) -> Any:
-    return _rebuild, (type(self).__mro__[2], dict(self.__dict__))
+    return _rebuild, (type(self).__bases__[1], dict(self.__dict__))
 
 
 def _scripted(module: Module, known: dict[int, Module]) -> Module:

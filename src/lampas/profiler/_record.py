@@ -129,7 +129,7 @@ def _shape(value: Any) -> Any:
 
 
 def _memory() -> int:
-    return int(_C.memory_stats().get("allocated_bytes", 0))
+    return int(_C.memory_stats()["allocated"])
 
 
 def _callers() -> list[str]:
