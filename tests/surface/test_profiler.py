@@ -80,8 +80,8 @@ def test_schedule_and_steps() -> None:
 
 @pytest.mark.parametrize("name", ["trace.json", "trace.json.gz"])
 def test_trace(tmp_path, name: str) -> None:
-    model = nn.Linear(2, 2)
-    with profile(with_stack=True) as prof:
+    model = nn.Sequential(nn.Linear(2, 2))
+    with profile(with_stack=True, with_modules=True) as prof:
         model(lampas.ones(1, 2))
     prof.add_metadata_json("run", "[1, 2]")
     prof.export_chrome_trace(str(tmp_path / name))
@@ -90,6 +90,9 @@ def test_trace(tmp_path, name: str) -> None:
     calls = [e for e in trace["traceEvents"] if e["ph"] == "X"]
     assert {"aten::ones", "aten::linear"} <= {e["name"] for e in calls}
     assert all(e["dur"] >= 0 and "ts" in e for e in calls) and trace["run"] == [1, 2]
+    (linear,) = [e for e in calls if e["name"] == "aten::linear"]
+    assert linear["args"]["Module Hierarchy"] == "Sequential.Linear"
+    assert trace["trace_id"] == prof.get_trace_id()
     prof.export_stacks(str(tmp_path / "stacks"))
     assert "test_trace" in (tmp_path / "stacks").read_text()
 

@@ -16,6 +16,7 @@ from lampas.profiler._events import DeviceType, EventList, FunctionEvent, Functi
 from lampas.profiler._profile import (
     ProfilerAction,
     ProfilerActivity,
+    kineto_available,
     profile,
     schedule,
     supported_activities,
@@ -25,6 +26,6 @@ from lampas.profiler._record import record_function
 
 __all__ = [
     "profile", "schedule", "supported_activities", "tensorboard_trace_handler", "ProfilerAction",
-    "ProfilerActivity", "DeviceType", "record_function", "EventList", "FunctionEvent",
-    "FunctionEventAvg",
+    "ProfilerActivity", "DeviceType", "kineto_available", "record_function", "EventList",
+    "FunctionEvent", "FunctionEventAvg",
 ]  # fmt: skip

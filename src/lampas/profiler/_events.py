@@ -87,6 +87,7 @@ class FunctionEvent(_Times):
         self.cpu_memory_usage = self.memory_at_start = 0
         self.is_user_annotation = False
         self.note: str | None = None
+        self.module_hierarchy = ""
 
     @property
     def time_range(self) -> Interval:

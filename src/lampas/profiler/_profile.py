@@ -34,6 +34,11 @@ class ProfilerAction(enum.Enum):
     RECORD_AND_SAVE = 3
 
 
+def kineto_available() -> bool:
+    """Whether PyTorch's tracing library is there: Lampas has its own."""
+    return False
+
+
 def supported_activities() -> set[ProfilerActivity]:
     """The activities that can be looked at.
 
@@ -132,7 +137,10 @@ class profile:
         profile_memory: note how much memory each call allocates and keeps.
         with_stack: note the callers.
         with_flops: count operations of matrix products, convolutions, additions, multiplications.
+        with_modules: note which modules' ``forward`` a call is in; the trace shows it.
         acc_events: keep the events of all cycles, not of the last one alone.
+        use_cuda: True adds ``ProfilerActivity.CUDA``, which has nothing to show.
+        custom_trace_id_callback: gives the trace's name.
 
     Example:
         >>> import lampas
@@ -152,9 +160,16 @@ class profile:
         profile_memory: bool = False,
         with_stack: bool = False,
         with_flops: bool = False,
+        with_modules: bool = False,
         acc_events: bool = False,
+        use_cuda: bool | None = None,
+        custom_trace_id_callback: Callable[[], str] | None = None,
     ) -> None:
         self.activities = set(activities) if activities is not None else supported_activities()
+        if use_cuda:
+            self.activities.add(ProfilerActivity.CUDA)
+        self.with_modules, self.custom_trace_id_callback = with_modules, custom_trace_id_callback
+        self._trace_id: str | None = None
         self.record_steps = schedule is not None
         self.schedule = schedule or (lambda step: ProfilerAction.RECORD)
         self.on_trace_ready = on_trace_ready
@@ -163,6 +178,7 @@ class profile:
         self.step_num = 0
         self.current_action = self.schedule(0)
         self._options = Options(record_shapes or with_flops, profile_memory, with_stack, with_flops)
+        self._options.modules = with_modules
         self._recorder: Recorder | None = None
         self._kept: list[Any] = []
         self._metadata: dict[str, Any] = {}
@@ -218,6 +234,8 @@ class profile:
         elif before is ProfilerAction.WARMUP:
             self._stop_recorder(keep=False)
         if now is not ProfilerAction.NONE and self._recorder is None:
+            name = self.custom_trace_id_callback
+            self._trace_id = name() if name is not None else os.urandom(16).hex().upper()
             self._recorder = Recorder(self._options)
             self._recorder.start()
 
@@ -254,6 +272,10 @@ class profile:
             group_by_input_shape, group_by_stack_n, group_by_overload_name
         )
 
+    def get_trace_id(self) -> str | None:
+        """The name of the last trace that began."""
+        return self._trace_id
+
     def add_metadata(self, key: str, value: str) -> None:
         """Puts a text into the trace."""
         self._metadata[key] = value
@@ -287,6 +309,8 @@ class profile:
                 args["Input Dims"] = event.input_shapes
             if event.stack:
                 args["Call stack"] = ";".join(event.stack)
+            if event.module_hierarchy:
+                args["Module Hierarchy"] = event.module_hierarchy
             if event.note:
                 args["args"] = event.note
             entries.append({
@@ -295,8 +319,12 @@ class profile:
                 "dur": event.cpu_time_total, "args": args,
             })  # fmt: skip
         return {
-            "schemaVersion": 1, "displayTimeUnit": "ms", "traceEvents": entries, **self._metadata,
-        }  # fmt: skip
+            "schemaVersion": 1,
+            "displayTimeUnit": "ms",
+            "trace_id": self._trace_id,
+            "traceEvents": entries,
+            **self._metadata,
+        }
 
     def export_stacks(self, path: str, metric: str = "self_cpu_time_total") -> None:
         """Writes callers and times for flame graphs; needs ``with_stack=True``.

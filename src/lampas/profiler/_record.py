@@ -24,6 +24,7 @@ class Options:
     memory: bool = False
     stack: bool = False
     flops: bool = False
+    modules: bool = False
 
 
 class Recorder:
@@ -91,6 +92,8 @@ class Recorder:
         event.is_user_annotation = user
         if self.options.stack:
             event.stack = _callers()
+        if self.options.modules:
+            event.module_hierarchy = _modules()
         if self.options.memory:
             event.memory_at_start = _memory()
         stack.append(event)
@@ -130,6 +133,20 @@ def _shape(value: Any) -> Any:
 
 def _memory() -> int:
     return int(_C.memory_stats()["allocated"])
+
+
+def _modules() -> str:
+    """The modules whose forward is running, outermost first: 'Net.Sequential.Linear'."""
+    from lampas.nn import Module
+
+    frame: Any = sys._getframe(2)
+    found = []
+    while frame is not None:
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if isinstance(owner, Module):
+            found.append(type(owner).__name__)
+        frame = frame.f_back
+    return ".".join(reversed(found))
 
 
 def _callers() -> list[str]:
