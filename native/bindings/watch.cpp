@@ -1,5 +1,6 @@
 #include "bindings/watch.h"
 
+#include <string_view>
 #include <vector>
 
 #include "bindings/caster.h"
@@ -170,20 +171,54 @@ struct Unary {
   static PyObject* call(PyObject* a) {
     if (!watch.active) [[likely]]
       return plain(a);
-    return call_named(module_object, Name, &a, 1);
+    return call_named(tensor_object(), Name, &a, 1);
   }
   static void install(PyNumberMethods* m, const char* method) {
     plain = replace_slot(m->*Slot, &call, {method});
   }
 };
 
+struct Unwatched {  // what runs now has been seen
+  Unwatched() { watch.active = false; }
+  ~Unwatched() { watch.update(); }
+};
+
 template <binaryfunc PyNumberMethods::* Slot, const char* Name>
 struct Binary {
   static inline binaryfunc plain = nullptr;
+  static inline const char* reflected = nullptr;
+  static constexpr bool kCommutes =
+      std::string_view(Name) == "add" || std::string_view(Name) == "mul";
+
   static PyObject* call(PyObject* a, PyObject* b) {
+    if (watch.active) [[unlikely]] {
+      PyObject* args[] = {a, b};
+      if (is_tensor(a) && (is_tensor(b) || is_number(b)))
+        return call_named(tensor_object(), Name, args, 2);
+      if (is_tensor(b) && is_number(a)) {
+        PyObject* turned[] = {b, a};
+        return kCommutes ? call_named(tensor_object(), Name, turned, 2) : call_reflected(a, b);
+      }
+    }
     PyObject* r = plain(a, b);
-    if (r != Py_NotImplemented) [[likely]]
-      return r;
+    return r == Py_NotImplemented ? call_foreign(r, a, b) : r;
+  }
+
+  // A number before the operator: many operators want a tensor first.
+  static PyObject* call_reflected(PyObject* a, PyObject* b) {
+    return guarded([&]() -> PyObject* {
+      PyObject* args[] = {b, a};
+      Owned func(checked(PyObject_GetAttrString(tensor_object(), reflected)));
+      if (PyObject* r = watch.redirect(func.get(), reflected, args, 2, nullptr)) return r;
+      return watch.around(Name, [&] {
+        Unwatched guard;
+        return plain(a, b);
+      });
+    });
+  }
+
+  // An operand that Tensor does not know may want the call.
+  static PyObject* call_foreign(PyObject* r, PyObject* a, PyObject* b) {
     PyObject* args[] = {a, b};
     return guarded([&]() -> PyObject* {
       if (overloaded(args, 2).empty()) return r;
@@ -191,8 +226,10 @@ struct Binary {
       return call_named(module_object, Name, args, 2);
     });
   }
-  static void install(PyNumberMethods* m, const char* method, const char* reflected) {
-    plain = replace_slot(m->*Slot, &call, {method, reflected});
+
+  static void install(PyNumberMethods* m, const char* method, const char* other) {
+    reflected = other;
+    plain = replace_slot(m->*Slot, &call, {method, other});
   }
 };
 

@@ -320,6 +320,8 @@ def resolve_name(f: Callable[..., Any]) -> str | None:
     owner = getattr(f, "__self__", None)
     if owner is not None and type(owner).__name__ in ("getset_descriptor", "member_descriptor"):
         return f"torch.Tensor.{owner.__name__}.{f.__name__}"
+    if getattr(f, "__objclass__", None) is Tensor:
+        return f"torch.Tensor.{f.__name__}"
     try:
         return _table().get(f)
     except TypeError:

@@ -9,6 +9,7 @@ import pytest
 import lampas
 from lampas import Tensor, nn, overrides
 from lampas.nn import functional as F
+from lampas.profiler import profile
 
 
 class Plain(Tensor):
@@ -27,7 +28,8 @@ class Logged(Tensor):
 def test_results_are_of_the_subclass() -> None:
     x = lampas.arange(6.0).reshape(2, 3).as_subclass(Plain)
     results = [
-        x + 1, 1 + x, 2 - x, x * x, x / 2, x // 2, x % 2, x**2, 2**x, -x, abs(x), x == x, x < 1,
+        x + 1, 1 + x, 2 * x, 2 / (x + 1), 2 // (x + 1),
+        2 % (x + 1), 2 - x, x * x, x / 2, x // 2, x % 2, x**2, 2**x, -x, abs(x), x == x, x < 1,
         x @ x.mT, x[0], x[:, 1:], x.sum(), x.exp(), x.clone(), x.detach(), x.to(lampas.float64),
         lampas.cat([x, x]), lampas.stack([lampas.ones(2, 3), x]), lampas.where(x > 1, x, 0.0),
         F.relu(x), F.softmax(x, 1), x.max(1).values, x.split(1)[0], next(iter(x)), x.add_(1),
@@ -36,6 +38,21 @@ def test_results_are_of_the_subclass() -> None:
     assert [type(r) for r in results] == [Plain] * len(results)
     assert type(x.shape) is lampas.Size and type(x.tolist()) is list
     assert type(x.max(1)).__name__ == "max"
+
+
+def test_values_are_those_of_plain_tensors() -> None:
+    plain = lampas.tensor([1.0, 3.0, 7.0])
+    watched = plain.as_subclass(Plain)
+    for f in (
+        lambda x: 2 * x, lambda x: 2 / x, lambda x: 7 // x, lambda x: 7 % x, lambda x: 2 - x,
+        lambda x: 2**x, lambda x: x > 2, lambda x: 3 == x, lambda x: True + x,
+    ):  # fmt: skip
+        got = f(watched)
+        assert got.tolist() == f(plain).tolist() and got.dtype is f(plain).dtype
+    with profile() as prof:
+        half, inverse = 0.5 * plain, 1 / plain[:1]
+    assert half.tolist() == [0.5, 1.5, 3.5] and inverse.tolist() == [1]
+    assert [e.name for e in prof.events()] == ["aten::mul", "aten::getitem", "aten::div"]
 
 
 def test_parameters_give_tensors() -> None:
