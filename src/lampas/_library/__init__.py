@@ -19,7 +19,7 @@ from typing import Any
 from lampas import _C
 from lampas._library.index import FUNCTIONS, METHODS
 
-__all__ = ["FUNCTIONS", "METHODS", "attach_methods", "load", "operator"]
+__all__ = ["FUNCTIONS", "METHODS", "attach_methods", "listed", "load", "operator"]
 
 
 def operator(
@@ -50,6 +50,12 @@ def operator(
         return op
 
     return declare
+
+
+def listed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a function whose arguments no signature describes as one found as `lampas.name`."""
+    _families.setdefault(function.__module__, []).append((function.__name__, True, False, False))
+    return function
 
 
 # What each imported family has declared; the index is written from it.
