@@ -34,7 +34,8 @@ def _sliced(
     input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:
     place = (slice(None),) * (dim % max(input.dim(), 1))
-    return input[(*place, slice(start, end, step))]
+    index = (*place, slice(start, end, step))
+    return input[index]
 
 
 _VIEWS: dict[str, Callable[..., Tensor]] = {

@@ -45,7 +45,7 @@ def _tensor_split(input: Tensor, how: int | Sequence[int] | Tensor, dim: int) ->
                 "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
                 f"one-dimensional long tensor, got shape {tuple(how.shape)} of {how.dtype}"
             )
-        how = how.tolist()
+        how = [int(i) for i in how.tolist()] if how.dim() else int(how.item())
     if isinstance(how, int):
         return _sections(input, how, dim, "tensor_split")
     return _split_at(input, list(how), dim)
