@@ -14,6 +14,7 @@ _SIGNATURES = [
     "as_strided_copy(Tensor input, int[] size, int[] stride, int? storage_offset=None, *, "
     "Tensor? out=None)",
     "detach_copy(Tensor input, *, Tensor? out=None)",
+    "narrow_copy(Tensor input, int dim, int start, int length, *, Tensor? out=None)",
     "diagonal_copy(Tensor input, int offset=0, int dim1=0, int dim2=1, *, Tensor? out=None)",
     "expand_copy(Tensor input, int[] size, *, bool implicit=False, Tensor? out=None)",
     "permute_copy(Tensor input, int[] dims, *, Tensor? out=None)",
