@@ -13,6 +13,23 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
+std::optional<DType> dtype_of_format(const char* f, Py_ssize_t size);
+
+// The dtype of one of NumPy's numbers, some of which are Python's floats too.
+std::optional<DType> numpy_dtype(PyObject* o) {
+  if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || PyBool_Check(o)) return {};
+  if (std::strncmp(Py_TYPE(o)->tp_name, "numpy.", 6) != 0 || !PyObject_CheckBuffer(o)) return {};
+  Py_buffer view;
+  if (PyObject_GetBuffer(o, &view, PyBUF_FORMAT | PyBUF_STRIDES) < 0) {
+    PyErr_Clear();
+    return {};
+  }
+  auto found = view.ndim == 0 ? dtype_of_format(view.format ? view.format : "B", view.itemsize)
+                              : std::nullopt;
+  PyBuffer_Release(&view);
+  return found;
+}
+
 // ---- nested sequences --------------------------------------------------------------------------
 bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
 
@@ -59,6 +76,7 @@ class Sequence {
       join(tensor_of(o).dtype());
       return;
     }
+    if (auto d = numpy_dtype(o)) return join(*d);
     if (PyFloat_Check(o)) return join(ops::default_dtype());
     if (PyBool_Check(o)) return join(DType::Bool);
     if (PyLong_Check(o)) return join(DType::I64);
@@ -212,8 +230,7 @@ Tensor tensor_from(PyObject* data, std::optional<DType> dtype, Device device) {
     if (dtype) t = ops::to_dtype(t, *dtype);
   } else if (is_number(data)) {
     Scalar s = scalar_of(data);
-    bool numpy = !PyFloat_Check(data) && !PyLong_Check(data) && !PyComplex_Check(data);
-    if (numpy && has_array(data)) {
+    if (numpy_dtype(data)) {
       t = ops::clone(tensor_over(data));
       if (dtype) t = ops::to_dtype(t, *dtype);
     } else {

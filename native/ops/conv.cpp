@@ -187,6 +187,14 @@ void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const
                  "). Kernel size can't be greater than actual input size");
 }
 
+// Without what an output padding as large as the stride adds.
+Tensor cut_to(Tensor t, const Dims& size) {
+  for (size_t i = 0; i < size.size(); ++i)
+    if (t.size(static_cast<int64_t>(i) + 2) != size[i])
+      t = narrow(t, static_cast<int64_t>(i) + 2, 0, size[i]);
+  return t;
+}
+
 // The weight's gradient, itself differentiable: bilinear in g and x.
 Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, const ConvArgs& a) {
   Tensor gw;
@@ -209,7 +217,7 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
                Dims shown = conv_output(gv, gg, b), in = spatial(xv);
                for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
              }
-             sink.set(1, convolution(gv, gg, Tensor(), b));
+             sink.set(1, cut_to(convolution(gv, gg, Tensor(), b), spatial(xv)));
            });
   return gw;
 }
@@ -255,7 +263,7 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
                  Dims shown = conv_output(g, k, b);
                  for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
                }
-               sink.set(0, convolution(g, k, Tensor(), b));
+               sink.set(0, cut_to(convolution(g, k, Tensor(), b), in));
              }
              if (sink.needs(1)) sink.set(1, conv_weight_grad(g, v, k.sizes(), a));
              if (sink.needs(2)) {

@@ -383,9 +383,9 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Opera
 // ---- gather and scatter ------------------------------------------------------------------------
 namespace {
 void check_gather(const Tensor& x, int64_t dim, const Tensor& index, const char* op) {
+  if (index.numel() == 0) return;
   LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32, op,
                "(): Expected dtype int32/int64 for index, got ", dtype_name(index.dtype()));
-  if (index.numel() == 0) return;
   LAMPAS_CHECK(std::max<int64_t>(index.dim(), 1) == std::max<int64_t>(x.dim(), 1), op,
                "(): Index tensor must have the same number of dimensions as input tensor: ",
                index.sizes(), " and ", x.sizes());

@@ -166,7 +166,7 @@ Tensor addr(const Tensor& c, const Tensor& x, const Tensor& y, const Scalar& bet
 }
 Tensor addbmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta,
               const Scalar& alpha) {
-  Tensor p = sum(bmm(a, b), Dims{0});
+  Tensor p = to_dtype(sum(bmm(a, b), Dims{0}), a.dtype());
   LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(),
                " must match the existing size ", c.sizes(), " (addbmm)");
   return add_scaled_product(c, p, beta, alpha);

@@ -25,7 +25,6 @@ from typing import Any as _Any
 from lampas import _C, _library, autograd, nn, optim
 from lampas._C import *
 from lampas._constants import *
-from lampas._operators import *
 from lampas._tensor import Tensor
 from lampas._version import __version__
 from lampas.amp._state import *

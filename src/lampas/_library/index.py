@@ -7,6 +7,8 @@ FUNCTIONS: dict[str, str] = {
     "atleast_2d": "_library.stacking",
     "atleast_3d": "_library.stacking",
     "block_diag": "_library.stacking",
+    "broadcast_shapes": "_library.broadcasting",
+    "broadcast_tensors": "_library.broadcasting",
     "cartesian_prod": "_library.stacking",
     "cholesky": "_library.linear_algebra",
     "cholesky_inverse": "_library.linear_algebra",

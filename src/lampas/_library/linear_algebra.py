@@ -7,6 +7,7 @@ from typing import Any
 from lampas import _C, linalg
 from lampas._C import Tensor
 from lampas._library import operator
+from lampas.autograd import Function
 from lampas.linalg import _products, _triangular
 from lampas.linalg._common import adjoint, check_matrix, identity, named
 from lampas.linalg._least_squares import pseudoinverse
@@ -27,6 +28,28 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
             [1., 2.]])
     """
     return _triangular.checked_cholesky(input, upper)
+
+
+class _CholeskySolve(Function):
+    @staticmethod
+    def forward(ctx: Any, b: Tensor, factor: Tensor, upper: bool) -> Tensor:
+        low = adjoint(factor) if upper else factor
+        y = _triangular.triangular(low, b, upper=False)
+        x = _triangular.triangular(adjoint(low), y, upper=True)
+        ctx.upper = upper
+        ctx.save_for_backward(x, factor)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        # The factor's gradient is that of the product that makes A, over the whole matrix.
+        x, factor = ctx.saved_tensors
+        gb = _CholeskySolve.apply(g, factor, ctx.upper)
+        if not ctx.needs_input_grad[1]:
+            return gb, None, None
+        both = gb @ adjoint(x)
+        both = both + adjoint(both)
+        return gb, -(factor @ both) if ctx.upper else -(both @ factor), None
 
 
 @operator(
@@ -50,10 +73,9 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
                 f"{what} should have at least 2 dimensions, but has {t.dim()} dimensions instead"
             )
     _triangular.check_system(L, B, "cholesky_solve")
-    low = adjoint(L) if upper else L
-    low, b = _triangular.broadcast_batches(low, B, "cholesky_solve")
-    y = _triangular.triangular(low, b, upper=False)
-    return _triangular.triangular(adjoint(low), y, upper=True)
+    factor, b = _triangular.broadcast_batches(L, B, "cholesky_solve")
+    result: Tensor = _CholeskySolve.apply(b, factor, upper)
+    return result
 
 
 operator("cholesky_solve(Tensor input, Tensor input2, bool upper=False)", function=False,

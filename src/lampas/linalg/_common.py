@@ -42,8 +42,8 @@ def named(name: str, fields: str) -> Any:
     base: Any = namedtuple(name, fields.split())  # type: ignore[misc]
 
     def show(self: Any) -> str:
-        fields = zip(base._fields, self, strict=True)
-        rows = ",\n".join(f"{field}={value!r}" for field, value in fields)
+        pairs: Any = zip(base._fields, self, strict=True)
+        rows = ",\n".join(f"{field}={value!r}" for field, value in pairs)
         return f"torch.return_types.{name}(\n{rows})"
 
     def make(cls: Any, values: Sequence[Any]) -> Any:

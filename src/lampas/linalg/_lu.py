@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lampas import _C
@@ -41,7 +42,8 @@ def _permutation(pivots: Tensor, m: int) -> Tensor:
     from lampas.linalg import _lapack
 
     array = to_array(pivots)
-    rows = _lapack.pivots_to_permutation(array.reshape(-1, array.shape[-1]), m)
+    flat = array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
+    rows = _lapack.pivots_to_permutation(flat, m)
     return from_array(rows.reshape(*array.shape[:-1], m))
 
 

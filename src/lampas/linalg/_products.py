@@ -111,7 +111,8 @@ def power(a: Tensor, n: int, name: str = "matrix_power") -> Tensor:
             )
         return power(inv(a), -n, name)
     if n == 0:
-        return identity(a.size(-1), a).expand(a.shape).clone()
+        # The gradient is zero, not absent.
+        return _C.where(_C.zeros((), dtype=_C.bool), a, identity(a.size(-1), a))
     result: Tensor | None = None
     while True:
         if n & 1:
@@ -259,13 +260,10 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
             [1., 2., 4.],
             [1., 3., 9.]])
     """
-    if x.dim() < 1 or (x.size(-1) == 0 and N is None):
-        raise RuntimeError(
-            f"linalg.vander: x must have at least one element, got shape {tuple(x.shape)}"
-        )
+    x = x.unsqueeze(0) if x.dim() == 0 else x
     n = x.size(-1) if N is None else N
-    if n <= 1 and N is not None:
-        raise RuntimeError(f"linalg.vander: N must be greater than 1, got {N}")
+    if n <= 1:
+        raise RuntimeError(f"linalg.vander: N must be greater than 1, got {n}")
     if x.dtype == _C.bool:
         x = x.to(_C.int64)
     ones = _C.ones_like(x).unsqueeze(-1)

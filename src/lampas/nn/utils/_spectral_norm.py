@@ -103,7 +103,7 @@ class SpectralNorm:
         setattr(module, self.name, weight)
 
     def _solve_v_and_rescale(self, matrix: Tensor, u: Tensor, target_sigma: Tensor) -> Tensor:
-        v = (matrix.t() @ matrix).pinverse() @ (matrix.t() @ u)  # type: ignore[attr-defined]
+        v = (matrix.t() @ matrix).pinverse() @ (matrix.t() @ u)
         return v.mul_(target_sigma / u.dot(matrix @ v))
 
 
