@@ -98,8 +98,9 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool 
   if (equal_nan && !is_integral(a.dtype()))
     close = ops::logical_or(close, ops::logical_and(ops::isnan(a), ops::isnan(b)));
   if (rtol == 0 && atol == 0) return close;
+  bool is_bool = a.dtype() == DType::Bool;
   Tensor wide_b = is_integral(b.dtype()) ? ops::to_dtype(b, ops::default_dtype()) : b;
-  Tensor error = ops::abs(ops::sub(a, b)),
+  Tensor error = ops::abs(ops::sub(is_bool ? ops::to_dtype(a, DType::I64) : a, is_bool ? ops::to_dtype(b, DType::I64) : b)),
          allowed = ops::add(ops::mul(ops::abs(wide_b), rtol), atol);
   return ops::logical_or(close, ops::logical_and(ops::isfinite(error), ops::le(error, allowed)));
 }
@@ -112,15 +113,14 @@ bool allclose(Args& a) {
   "(Tensor input, int[1]? dim=None, bool? unbiased=None, *, Number? correction=None, bool " \
   "keepdim=False, Tensor? out=None)"
 #define SPREAD_FLAG "(Tensor input, bool unbiased)"
-PyObject* mean_and(Args& a, bool root) {
-  Spread s = spread_of(a);
-  Tensor v = variance(a.tensor(0), s), m = ops::mean(a.tensor(0), s.dims, s.keepdim);
-  return to_py(std::vector<Tensor>{root ? ops::sqrt(v) : v, m});
-}
 Spread flag_spread(Args& a) {
   Spread s;
   s.correction = a.flag(1) ? 1 : 0;
   return s;
+}
+PyObject* mean_and(Args& a, bool root, const Spread& s) {
+  Tensor v = variance(a.tensor(0), s), m = ops::mean(a.tensor(0), s.dims, s.keepdim);
+  return to_py(std::vector<Tensor>{root ? ops::sqrt(v) : v, m});
 }
 
 constexpr Definition kRows[] = {
@@ -152,12 +152,14 @@ constexpr Definition kRows[] = {
     {"any(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::any(a.tensor(0))), kBoth, "Whether any element is nonzero."},
     {"any(Tensor input, int[1]? dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(ops::any(a.tensor(0), a.ints_or(1), a.flag(2))), kBoth, nullptr},
     {"count_nonzero(Tensor input, int[1]? dim=None)", LAMPAS_FN(ops::count_nonzero(a.tensor(0), a.ints_or(1))), kBoth, "How many elements are nonzero."},
-    {"var" SPREAD, LAMPAS_FN(variance(a.tensor(0), spread_of(a))), kBoth, "Variance."},
-    {"var" SPREAD_FLAG, LAMPAS_FN(variance(a.tensor(0), flag_spread(a))), kBoth, nullptr},
-    {"std" SPREAD, LAMPAS_FN(deviation(a.tensor(0), spread_of(a))), kBoth, "Standard deviation."},
-    {"std" SPREAD_FLAG, LAMPAS_FN(deviation(a.tensor(0), flag_spread(a))), kBoth, nullptr},
-    {"var_mean" SPREAD, [](Args& a) { return mean_and(a, false); }, kFunction, "Variance and mean."},
-    {"std_mean" SPREAD, [](Args& a) { return mean_and(a, true); }, kFunction, "Standard deviation and mean."},
+    {"var" SPREAD_FLAG, LAMPAS_FN(variance(a.tensor(0), flag_spread(a))), kBoth, "Variance."},
+    {"var" SPREAD, LAMPAS_FN(variance(a.tensor(0), spread_of(a))), kBoth, nullptr},
+    {"std" SPREAD_FLAG, LAMPAS_FN(deviation(a.tensor(0), flag_spread(a))), kBoth, "Standard deviation."},
+    {"std" SPREAD, LAMPAS_FN(deviation(a.tensor(0), spread_of(a))), kBoth, nullptr},
+    {"var_mean" SPREAD_FLAG, [](Args& a) { return mean_and(a, false, flag_spread(a)); }, kFunction, "Variance and mean."},
+    {"var_mean" SPREAD, [](Args& a) { return mean_and(a, false, spread_of(a)); }, kFunction, nullptr},
+    {"std_mean" SPREAD_FLAG, [](Args& a) { return mean_and(a, true, flag_spread(a)); }, kFunction, "Standard deviation and mean."},
+    {"std_mean" SPREAD, [](Args& a) { return mean_and(a, true, spread_of(a)); }, kFunction, nullptr},
     {"logsumexp(Tensor input, int[1] dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(logit_sum(a)), kBoth, "log(sum(exp(input)))."},
     {"norm(Tensor input, object p='fro', int[1]? dim=None, bool keepdim=False, dtype? dtype=None, *, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kBoth, "p-norm of the elements, or over dimensions."},
     {"_vector_norm(Tensor input, object ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kFunction, "p-norm over dimensions."},
@@ -168,7 +170,10 @@ constexpr Definition kRows[] = {
     {"logcumsumexp(Tensor input, int dim, *, Tensor? out=None)", LAMPAS_FN(ops::logcumsumexp(a.tensor(0), a.integer(1))), kBoth, "Running log-sum-exp."},
     {"sum_to_size(Tensor input, int[]* size)", [](Args& a) -> PyObject* {
        LAMPAS_CHECK(ops::expandable(a.ints(1), a.tensor(0).sizes()), "size ", a.ints(1), " is not expandable to size ", a.tensor(0).sizes(), ".");
-       return wrap(ops::sum_to_size(a.tensor(0), a.ints(1)));
+       // Sums of integers are int64 here too.
+       const Tensor& x = a.tensor(0);
+       bool widen = is_integral(x.dtype()) && (a.ints(1).empty() || x.sizes() != a.ints(1));
+       return wrap(ops::sum_to_size(widen ? ops::to_dtype(x, DType::I64) : x, a.ints(1)));
      }, kMethod, "Summed down to a shape that broadcasts to this one."},
     {"equal(Tensor input, Tensor other)", LAMPAS_FN(equal(a.tensor(0), a.tensor(1))), kBoth, "Whether both have the same shape and elements."},
     {"isclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", LAMPAS_FN(isclose(a.tensor(0), a.tensor(1), a.real(2), a.real(3), a.flag(4))), kBoth, "Where |input - other| <= atol + rtol * |other|."},

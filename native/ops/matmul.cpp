@@ -117,8 +117,19 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 }
 
 namespace {
-Tensor add_scaled_product(const Tensor& c, const Tensor& p, const Scalar& beta,
-                          const Scalar& alpha) {
+// Factors of integer products are integers; a sum of bools is a bool.
+Scalar factor_of(const Scalar& s, const Tensor& p) {
+  return is_integral(p.dtype()) && !s.is_integral() ? Scalar(static_cast<int64_t>(s.to_double()))
+                                                    : s;
+}
+
+Tensor add_scaled_product(const Tensor& c, const Tensor& p, const Scalar& given_beta,
+                          const Scalar& given_alpha) {
+  Scalar beta = factor_of(given_beta, p), alpha = factor_of(given_alpha, p);
+  if (p.dtype() == DType::Bool && c.dtype() == DType::Bool) {
+    Tensor wide = add_scaled_product(to_dtype(c, DType::I64), to_dtype(p, DType::I64), beta, alpha);
+    return to_dtype(wide, DType::Bool);
+  }
   Tensor scaled = alpha.equals(1) ? p : mul(p, alpha);
   // beta = 0 leaves c out altogether, NaN included.
   if (beta.equals(0)) return scaled;

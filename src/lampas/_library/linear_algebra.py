@@ -78,8 +78,9 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return result
 
 
-operator("cholesky_solve(Tensor input, Tensor input2, bool upper=False)", function=False,
-         method=True)(lambda input, input2, upper=False: cholesky_solve(input, input2, upper))
+operator(
+    "cholesky_solve(Tensor input, Tensor input2, bool upper=False)", function=False, method=True
+)(lambda input, input2, upper=False: cholesky_solve(input, input2, upper))
 
 
 @operator("cholesky_inverse(Tensor L, bool upper=False, *, Tensor? out=None)", method=True)

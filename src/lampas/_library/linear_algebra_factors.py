@@ -38,9 +38,7 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
 operator("lu(Tensor A, bool pivot=True, bool get_infos=False)", function=False, method=True)(_lu_of)
 
 
-@operator(
-    "lu_solve(Tensor b, Tensor LU_data, Tensor LU_pivots, *, Tensor? out=None)", method=True
-)
+@operator("lu_solve(Tensor b, Tensor LU_data, Tensor LU_pivots, *, Tensor? out=None)", method=True)
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """X with A X = b out of A's LU factors; see lampas.linalg.lu_solve.
 
@@ -110,8 +108,7 @@ def geqrf(input: Tensor) -> Any:
     """
     if input.dim() < 2:
         raise RuntimeError(
-            "torch.geqrf: input must have at least 2 dimensions, "
-            f"got shape {tuple(input.shape)}"
+            f"torch.geqrf: input must have at least 2 dimensions, got shape {tuple(input.shape)}"
         )
     return _Geqrf(_orthogonal.raw_qr(input))
 
