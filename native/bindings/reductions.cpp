@@ -100,7 +100,8 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool 
   if (rtol == 0 && atol == 0) return close;
   bool is_bool = a.dtype() == DType::Bool;
   Tensor wide_b = is_integral(b.dtype()) ? ops::to_dtype(b, ops::default_dtype()) : b;
-  Tensor error = ops::abs(ops::sub(is_bool ? ops::to_dtype(a, DType::I64) : a, is_bool ? ops::to_dtype(b, DType::I64) : b)),
+  Tensor error = ops::abs(ops::sub(is_bool ? ops::to_dtype(a, DType::I64) : a,
+                                   is_bool ? ops::to_dtype(b, DType::I64) : b)),
          allowed = ops::add(ops::mul(ops::abs(wide_b), rtol), atol);
   return ops::logical_or(close, ops::logical_and(ops::isfinite(error), ops::le(error, allowed)));
 }
