@@ -22,7 +22,7 @@ from __future__ import annotations
 import importlib as _importlib
 from typing import Any as _Any
 
-from lampas import _C, _library, autograd, nn, optim
+from lampas import _C, _inplace, _library, autograd, nn, optim
 from lampas._C import *
 from lampas._constants import *
 from lampas._tensor import Tensor
@@ -38,13 +38,31 @@ from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, se
 
 _library.attach_methods()
 
+# nn.functional's own functions, found here too.
+_FROM_FUNCTIONAL = (
+    "celu_", "channel_shuffle", "cosine_similarity", "native_channel_shuffle",
+    "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "rrelu_", "selu_",
+    "threshold_",
+)  # fmt: skip
+_SETTINGS = (
+    "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode",
+    "get_float32_matmul_precision", "get_num_interop_threads", "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled", "is_deterministic_algorithms_warn_only_enabled", "set_anomaly_enabled",
+    "set_default_tensor_type", "set_deterministic_debug_mode", "set_float32_matmul_precision",
+    "use_deterministic_algorithms",
+)  # fmt: skip
+
 # Functions that bring a module of their own along.
 _LAZY_FUNCTIONS = {
+    **dict.fromkeys(_SETTINGS, "_settings"),
+    **dict.fromkeys(_FROM_FUNCTIONAL, "nn.functional"),
+    "GradScaler": "amp",
     "autocast": "amp",
     "compile": "compiler",
     "load": "serialization",
     "save": "serialization",
     "set_printoptions": "_tensor_str",
+    "vmap": "func",
 }
 
 
@@ -54,11 +72,22 @@ def _submodules() -> set[str]:
     return {m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")}
 
 
+def _legacy_types() -> dict[str, type]:
+    from lampas._legacy import legacy_types
+
+    return legacy_types()
+
+
 def __getattr__(name: str) -> _Any:
     if name in _library.FUNCTIONS:
         return globals().setdefault(name, _library.load(name))
     if name in _LAZY_FUNCTIONS:
         return getattr(_importlib.import_module(f"lampas.{_LAZY_FUNCTIONS[name]}"), name)
+    if _inplace.is_inplace(name):
+        return globals().setdefault(name, _inplace.function(name))
+    if name.endswith("Tensor") and name in (types := _legacy_types()):
+        globals().update(types)
+        return types[name]
     # Subpackages that most programs never touch are imported when first used.
     if not name.startswith("_"):
         try:
