@@ -38,6 +38,22 @@ from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, se
 
 _library.attach_methods()
 
+
+def _enter_device(device: _Any) -> _Any:
+    from lampas._default_device import enter
+
+    return enter(device)
+
+
+def _leave_device(device: _Any, *error: object) -> None:
+    from lampas._default_device import leave
+
+    leave(device, *error)
+
+
+_C.device.__enter__ = _enter_device  # type: ignore[attr-defined]
+_C.device.__exit__ = _leave_device  # type: ignore[attr-defined]
+
 # nn.functional's own functions, found here too.
 _FROM_FUNCTIONAL = (
     "celu_", "channel_shuffle", "cosine_similarity", "native_channel_shuffle",
@@ -56,13 +72,22 @@ _SETTINGS = (
 _LAZY_FUNCTIONS = {
     **dict.fromkeys(_SETTINGS, "_settings"),
     **dict.fromkeys(_FROM_FUNCTIONAL, "nn.functional"),
+    "AcceleratorError": "_errors",
+    "Future": "jit",
     "GradScaler": "amp",
+    "OutOfMemoryError": "_errors",
+    "ScriptFunction": "jit",
+    "ScriptModule": "jit",
     "autocast": "amp",
     "compile": "compiler",
+    "fork": "jit",
+    "get_default_device": "_default_device",
     "load": "serialization",
     "save": "serialization",
+    "set_default_device": "_default_device",
     "set_printoptions": "_tensor_str",
     "vmap": "func",
+    "wait": "jit",
 }
 
 

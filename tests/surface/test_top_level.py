@@ -140,3 +140,52 @@ def test_range_and_vander() -> None:
         assert lampas.range(0, 1, 0.5).tolist() == [0.0, 0.5, 1.0]
     x = series(4)
     np.testing.assert_allclose(lampas.vander(x, 3).numpy(), np.vander(x.numpy(), 3))
+
+
+def test_default_device() -> None:
+    with lampas.device("meta") as d:
+        assert lampas.get_default_device() == d
+        assert lampas.nn.Linear(2, 2).weight.device == d
+        assert lampas.ones(1, device="cpu").device.type == "cpu"
+    lampas.set_default_device("meta")
+    try:
+        assert lampas.rand(2).device.type == "meta"
+        with lampas.device("cpu"):
+            assert lampas.tensor(1.0).item() == 1.0
+    finally:
+        lampas.set_default_device(None)
+    assert lampas.tensor(1.0).device.type == "cpu"
+
+
+def test_segment_reduce() -> None:
+    x = series(5).requires_grad_()
+    lengths = lampas.tensor([2, 0, 3])
+    for reduce in ("sum", "mean", "max", "min", "prod"):
+        got = lampas.segment_reduce(x, reduce, lengths=lengths)
+        f = getattr(np, reduce)
+        values = x.detach().numpy()
+        np.testing.assert_allclose(got[0].item(), f(values[:2]))
+        np.testing.assert_allclose(got[2].item(), f(values[2:]))
+        offsets = lampas.tensor([0, 2, 2, 5])
+        again = lampas.segment_reduce(x, reduce, offsets=offsets)
+        lampas.testing.assert_close(got, again, equal_nan=True)
+    assert lampas.autograd.gradcheck(
+        lambda x: lampas.segment_reduce(x, "prod", lengths=lengths, initial=2.0), (x,)
+    )
+    with pytest.raises(RuntimeError, match="sum to 5"):
+        lampas.segment_reduce(x, "sum", lengths=lampas.tensor([2]))
+
+
+def test_fill_diagonal() -> None:
+    for shape, wrap in (((3, 3), False), ((7, 3), True), ((7, 3), False), ((2, 5), True)):
+        want = np.zeros(shape)
+        np.fill_diagonal(want, 2, wrap=wrap)
+        np.testing.assert_array_equal(lampas.zeros(shape).fill_diagonal_(2, wrap).numpy(), want)
+    with pytest.raises(RuntimeError, match="equal length"):
+        lampas.zeros(2, 2, 3).fill_diagonal_(1)
+
+
+def test_cond() -> None:
+    assert lampas.cond(True, lambda x: x + 1, lambda x: x - 1, (1,)) == 2
+    with pytest.raises(RuntimeError, match="Expected pred"):
+        lampas.cond(lampas.ones(2), lambda: 1, lambda: 2)
