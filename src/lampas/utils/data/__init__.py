@@ -14,6 +14,13 @@ from __future__ import annotations
 from lampas.utils.data._utils.collate import default_collate, default_convert
 from lampas.utils.data._utils.worker import get_worker_info
 from lampas.utils.data.dataloader import DataLoader, _DatasetKind
+from lampas.utils.data.datapipe import (
+    DataChunk,
+    DFIterDataPipe,
+    IterDataPipe,
+    MapDataPipe,
+    functional_datapipe,
+)
 from lampas.utils.data.dataset import (
     ChainDataset,
     ConcatDataset,
@@ -38,10 +45,14 @@ __all__ = [
     "BatchSampler",
     "ChainDataset",
     "ConcatDataset",
+    "DFIterDataPipe",
+    "DataChunk",
     "DataLoader",
     "Dataset",
     "DistributedSampler",
+    "IterDataPipe",
     "IterableDataset",
+    "MapDataPipe",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -53,6 +64,7 @@ __all__ = [
     "_DatasetKind",
     "default_collate",
     "default_convert",
+    "functional_datapipe",
     "get_worker_info",
     "random_split",
 ]
