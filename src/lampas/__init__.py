@@ -51,8 +51,8 @@ def _leave_device(device: _Any, *error: object) -> None:
     leave(device, *error)
 
 
-_C.device.__enter__ = _enter_device  # type: ignore[attr-defined]
-_C.device.__exit__ = _leave_device  # type: ignore[attr-defined]
+_C.device.__enter__ = _enter_device  # type: ignore[method-assign]
+_C.device.__exit__ = _leave_device  # type: ignore[method-assign]
 
 # nn.functional's own functions, found here too.
 _FROM_FUNCTIONAL = (

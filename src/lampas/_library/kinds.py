@@ -103,7 +103,9 @@ def asarray(
     elif hasattr(obj, "__array_interface__"):
         x = _C.as_tensor(obj)
     elif hasattr(obj, "__dlpack__"):
-        x = _C.from_dlpack(obj)
+        import numpy as np
+
+        x = _C.as_tensor(np.from_dlpack(obj))
     elif isinstance(obj, (bytes, bytearray, memoryview)):
         x = _C.frombuffer(obj, dtype=dtype or _C.get_default_dtype())
     else:
