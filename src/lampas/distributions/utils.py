@@ -141,7 +141,8 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     """
     # n (n + 1) / 2 elements up to the main diagonal; each further diagonal adds its length.
     size = vec.shape[-1]
-    n = (math.sqrt(1 + 8 * size + 4 * abs(diag) * (diag + 1)) - (1 + 2 * diag)) / 2
+    slope = 1 + 2 * diag
+    n = (math.sqrt(slope**2 + 8 * size + 4 * abs(diag) * (diag + 1)) - slope) / 2
     order = round(n)
     if abs(n - order) > 1e-6:
         raise ValueError(
