@@ -167,10 +167,21 @@ void update_running(const Tensor& running, const Tensor& value, double momentum)
   running.bump_version();
 }
 
+// Of an empty batch there is nothing to normalise; weight and bias stay in the graph.
+Tensor scaled_first(Tensor y, const Tensor& w, const Tensor& b) {
+  auto first = [](const Tensor& t) { return ops::select(t, 0, 0); };
+  if (w.defined() && w.numel()) y = ops::mul(y, first(w));
+  if (b.defined() && b.numel()) y = ops::add(y, first(b));
+  return y;
+}
+
 Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Tensor& w,
                   const Tensor& b, bool training, double momentum, double eps) {
+  if (x0.numel() == 0) return scaled_first(ops::clone(x0), w, b);
   LAMPAS_CHECK(x0.dim() >= 2, "batch_norm: expected at least 2 dimensions [N, C, ...], got ",
                x0.sizes());
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x0.dtype()), "\"batch_norm\" not implemented for '",
+                    dtype_name(x0.dtype()), "'. Remedy: input.float()");
   int64_t c = x0.size(1);
   check_channels(rm, c, "running_mean");
   check_channels(rv, c, "running_var");
@@ -181,8 +192,7 @@ Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Te
   int64_t n = c ? x0.numel() / c : 0;
   if (training)
     LAMPAS_CHECK_VALUE(
-        n > 1 || x0.numel() == 0,
-        "Expected more than 1 value per channel when training, got input size torch.Size(",
+        n > 1, "Expected more than 1 value per channel when training, got input size torch.Size(",
         x0.sizes(), ")");
   Tensor x = wide(x0);
   Tensor y;
@@ -244,8 +254,8 @@ Tensor instance_norm(const Args& a) {
 
 // ---- attention ---------------------------------------------------------------------------------
 Tensor attention(const Args& a) {
-  const Tensor& q = a.tensor(0);
-  Tensor k = a.tensor(1), v = a.tensor(2);
+  Tensor q = a.tensor(0), k = a.tensor(1), v = a.tensor(2);
+  const DType given = q.dtype();
   double p = a.real(4);
   LAMPAS_CHECK(
       q.dim() >= 2 && k.dim() >= 2 && v.dim() >= 2,
@@ -258,6 +268,7 @@ Tensor attention(const Args& a) {
   LAMPAS_CHECK(
       !(a.given(3) && a.flag(5)),
       "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
+  q = wide(q), k = wide(k), v = wide(v);  // of halves, only the result is rounded
   if (a.flag(7)) {  // fewer heads of keys than of queries: each serves several
     auto repeat = [&](const Tensor& t) {
       int64_t times = q.size(-3) / std::max<int64_t>(t.size(-3), 1);
@@ -284,7 +295,7 @@ Tensor attention(const Args& a) {
     const Tensor& mask = a.tensor(3);
     scores = mask.dtype() == DType::Bool
                  ? ops::masked_fill(scores, ops::logical_not(mask), -INFINITY)
-                 : ops::add(scores, mask);
+                 : ops::add(scores, wide(mask));
   }
   Tensor weights = ops::softmax(scores, -1);
   if (a.given(3)) {
@@ -303,7 +314,7 @@ Tensor attention(const Args& a) {
         checked(PyObject_CallFunctionObjArgs(dropout, w.get(), rate.get(), Py_True, nullptr)));
     weights = tensor_of(dropped.get());
   }
-  return ops::matmul(weights, v);
+  return ops::to_dtype(ops::matmul(weights, v), given);
 }
 
 Tensor bilinear(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor& bias) {
@@ -317,8 +328,8 @@ Tensor bilinear(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor&
   int64_t n = product(lead), o = w.size(0);
   // x W_o for all o at once, then products with y.
   Tensor xw = ops::matmul(ops::reshape(x, Dims{1, n, w.size(1)}), w);
-  Tensor z =
-      ops::transpose(ops::sum(ops::mul(xw, ops::reshape(y, Dims{1, n, w.size(2)})), Dims{2}), 0, 1);
+  Tensor products = ops::mul(xw, ops::reshape(y, Dims{1, n, w.size(2)}));
+  Tensor z = ops::transpose(ops::sum(products, Dims{2}, false, products.dtype()), 0, 1);
   if (bias.defined()) z = ops::add(z, bias);
   Dims shape = lead;
   shape.push_back(o);

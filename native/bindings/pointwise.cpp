@@ -47,6 +47,18 @@ PyObject* binary_inplace(Args& a) {
    kBoth, doc},                                                                               \
       {#name "_(Tensor input, Operand other)", binary_inplace<ops::Pointwise::name>, kMethod, \
        doc " In place."},
+// The same for two tensors only: a number as `other` is a TypeError, as in PyTorch.
+#define BT(name, doc)                                                                              \
+  {#name "(Tensor input, Tensor other, *, Tensor? out=None)", binary<ops::Pointwise::name>, kBoth, \
+   doc},                                                                                           \
+      {#name "_(Tensor input, Tensor other)", binary_inplace<ops::Pointwise::name>, kMethod,       \
+       doc " In place."},
+// The same for two operands of which one at least is a tensor.
+#define BN(name, doc)                                                                              \
+  {#name "(Tensor input, Operand other, *, Tensor? out=None)", binary<ops::Pointwise::name>, kAll, \
+   doc},                                                                                           \
+      {#name "(Number input, Tensor other, *, Tensor? out=None)", binary<ops::Pointwise::name>,    \
+       kFunction, nullptr},
 
 // input + alpha * other, and input - alpha * other.
 Tensor scaled_sum(const Operand& x, const Operand& y, const Scalar& alpha, bool minus) {
@@ -82,13 +94,30 @@ Tensor divide(const Operand& a, const Operand& b, const std::string& mode) {
   LAMPAS_CHECK(mode == "trunc",
                "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '",
                mode, "'");
-  return ops::div_trunc(a, b);
+  // Two tensors of a half type: the quotient is rounded to it before its fraction is cut off.
+  const Operand both[] = {a, b};
+  if (!b.is_tensor() || b.tensor().dim() == 0 || !is_half(ops::result_type(both)))
+    return ops::div_trunc(a, b);
+  Tensor y;
+  {
+    GradGuard off(false);
+    y = ops::trunc(ops::div(a, b));
+  }
+  const Tensor x = a.is_tensor() ? a.tensor() : Tensor(), &z = b.tensor();
+  if (recording(x, z))
+    record(y, "DivBackward1", {&x, &z}, [](const Tensor& g, Sink& out) {
+      for (size_t i : {0, 1})
+        if (out.needs(i)) out.set(i, ops::zeros_like(g));
+    });
+  return y;
 }
 std::string mode_of(const Args& a, int i) { return a.given(i) ? a.text(i) : ""; }
 
 Tensor rounded(const Tensor& x, int64_t decimals) {
   if (decimals == 0) return ops::round(x);
-  LAMPAS_CHECK(!is_integral(x.dtype()), "round: decimals is only for floating point tensors");
+  LAMPAS_CHECK_KIND(NotImplemented, !is_integral(x.dtype()),
+                    "\"round\" with decimals not implemented for '", dtype_name(x.dtype()),
+                    "': only floating point tensors have decimals");
   double scale = std::pow(10.0, static_cast<double>(std::abs(decimals)));
   return decimals > 0 ? ops::div(ops::round(ops::mul(x, scale)), scale)
                       : ops::mul(ops::round(ops::div(x, scale)), scale);
@@ -100,7 +129,7 @@ Tensor clamp_any(const Args& a) {
     LAMPAS_CHECK(a.given(1) || a.given(2),
                  "torch.clamp: At least one of 'min' or 'max' must not be None");
     if (a.given(1) && a.given(2)) return ops::clamp_tensor(x, a.operand(1), a.operand(2));
-    return a.given(1) ? ops::maximum(x, a.operand(1)) : ops::minimum(x, a.operand(2));
+    return a.given(1) ? ops::clamp_min(x, a.operand(1)) : ops::clamp_max(x, a.operand(2));
   }
   return ops::clamp(a.tensor(0), a.number_or(1), a.number_or(2));
 }
@@ -124,6 +153,14 @@ Tensor sign_of(const Tensor& x) {
       !is_complex(x.dtype()),
       "Unlike NumPy, torch.sign doesn't implement sign for complex numbers; use torch.sgn");
   return ops::sign(x);
+}
+Tensor heaviside(const Args& a) {
+  const Tensor &x = a.tensor(0), &v = a.tensor(1);
+  LAMPAS_CHECK(x.dtype() == v.dtype(),
+               "heaviside is not yet implemented for tensors with "
+               "different dtypes: got ",
+               dtype_name(x.dtype()), " and ", dtype_name(v.dtype()));
+  return ops::heaviside(x, v);
 }
 Tensor lerp_any(const Args& a) {
   const Tensor &x = a.tensor(0), &y = a.tensor(1);
@@ -155,26 +192,25 @@ PyObject* where_args(Args& a) {
 }
 
 constexpr Definition kRows[] = {
-    U(neg, "Negative.") U(sgn, "Sign; x/|x| for complex numbers.") U(square, "Square.")
-        U(reciprocal, "1 / x.") U(exp, "Exponential.") U(exp2, "2 to the power x.") U(
-            expm1, "exp(x) - 1, exact near 0.") U(log, "Natural logarithm.")
-            U(log2, "Logarithm to base 2.") U(log10, "Logarithm to base 10.") U(
-                log1p, "log(1 + x), exact near 0.") U(sqrt, "Square root.") U(rsqrt, "1 / sqrt(x).")
-                U(sin, "Sine.") U(cos, "Cosine.") U(tan, "Tangent.") U(asin, "Arc sine.") U(
-                    acos, "Arc cosine.") U(atan, "Arc tangent.") U(sinh, "Hyperbolic sine.")
-                    U(cosh, "Hyperbolic cosine.") U(tanh, "Hyperbolic tangent.") U(
-                        asinh, "Inverse hyperbolic sine.") U(acosh, "Inverse hyperbolic cosine.")
-                        U(atanh, "Inverse hyperbolic tangent.") U(sinc, "sin(pi x) / (pi x).")
-                            U(sigmoid, "1 / (1 + exp(-x)).") U(erf, "Error function.")
-                                U(erfc, "1 - erf(x).") U(erfinv, "Inverse error function.") U(
-                                    lgamma, "log(|gamma(x)|).") U(digamma, "Derivative of lgamma.")
-                                    U(i0, "Modified Bessel function of order 0.") U(
-                                        floor, "Rounds down.") U(ceil, "Rounds up.")
-                                        U(trunc, "Integer part.") U(frac, "Fractional part.") U(
-                                            deg2rad, "Degrees to radians.") U(rad2deg,
-                                                                              "Radians to degrees.")
-                                            U(logical_not, "Whether zero.") U(
-                                                bitwise_not, "Bits flipped.") U(relu, "max(x, 0)."){
+    U(neg, "Negative.") U(sgn, "Sign; x/|x| for complex numbers.") U(reciprocal, "1 / x.") U(
+        exp, "Exponential.") U(exp2, "2 to the power x.") U(expm1, "exp(x) - 1, exact near 0.")
+        U(log, "Natural logarithm.") U(log2, "Logarithm to base 2.") U(
+            log10, "Logarithm to base 10.") U(log1p, "log(1 + x), exact near 0.")
+            U(sqrt, "Square root.") U(rsqrt, "1 / sqrt(x).") U(sin, "Sine.") U(cos, "Cosine.") U(
+                tan, "Tangent.") U(asin, "Arc sine.") U(acos, "Arc cosine.") U(atan, "Arc tangent.")
+                U(sinh, "Hyperbolic sine.") U(cosh, "Hyperbolic cosine.") U(
+                    tanh, "Hyperbolic tangent.") U(asinh, "Inverse hyperbolic sine.")
+                    U(acosh, "Inverse hyperbolic cosine.") U(
+                        atanh, "Inverse hyperbolic tangent.") U(sinc, "sin(pi x) / (pi x).")
+                        U(sigmoid, "1 / (1 + exp(-x)).") U(erf, "Error function.") U(
+                            erfc, "1 - erf(x).") U(erfinv, "Inverse error function.")
+                            U(lgamma, "log(|gamma(x)|).") U(digamma, "Derivative of lgamma.") U(
+                                i0, "Modified Bessel function of order 0.") U(floor, "Rounds down.")
+                                U(ceil, "Rounds up.") U(trunc, "Integer part.") U(
+                                    frac, "Fractional part.") U(deg2rad, "Degrees to radians.")
+                                    U(rad2deg, "Radians to degrees.")
+                                        U(logical_not, "Whether zero.")
+                                            U(bitwise_not, "Bits flipped.") U(relu, "max(x, 0)."){
                                                 "i0e(Tensor input, *, Tensor? out=None)",
                                                 LAMPAS_FN(ops::i0e(a.tensor(0))), kFunction,
                                                 "i0 scaled by exp(-|x|)."},
@@ -242,20 +278,23 @@ constexpr Definition kRows[] = {
     {"rsub(Tensor input, Operand other, *, Number alpha=1)",
      LAMPAS_FN(scaled_sum(a.operand(1), a.operand(0), a.number(2), true)), kFunction,
      "other - alpha * input."},
-    B(mul, "Product.") B(maximum, "The larger one.") B(minimum, "The smaller one.")
-        B(fmax, "The larger one; NaN loses.") B(fmin, "The smaller one; NaN loses.") B(
-            gcd, "Greatest common divisor.") B(lcm, "Least common multiple.")
-            B(copysign, "Magnitude of input, sign of other.") B(
-                nextafter, "The next number towards other.") B(hypot, "sqrt(input^2 + other^2).")
-                B(atan2, "Angle of the point (other, input).") B(logaddexp,
-                                                                 "log(exp(input) + exp(other)).")
-                    B(logaddexp2, "log2(2^input + 2^other).") B(heaviside, "0, other or 1 by sign.")
-                        B(eq, "Equal.") B(ne, "Not equal.") B(lt, "Less.") B(le, "Less or equal.")
-                            B(gt, "Greater.") B(ge, "Greater or equal.")
-                                B(logical_and, "Both nonzero.") B(logical_or, "Either nonzero.") B(
-                                    logical_xor, "Exactly one nonzero."){
-                                    "multiply(Tensor input, Operand other, *, Tensor? out=None)",
-                                    binary<ops::Pointwise::mul>, kAll, "Product."},
+    B(mul, "Product.") BT(maximum, "The larger one.") BT(minimum, "The smaller one.") BT(
+        fmax, "The larger one; NaN loses.") BT(fmin, "The smaller one; NaN loses.")
+        BT(gcd, "Greatest common divisor.") BT(lcm, "Least common multiple.") B(
+            copysign, "Magnitude of input, sign of other.")
+            BT(nextafter, "The next number towards other.") BT(
+                hypot, "sqrt(input^2 + other^2).") BT(atan2, "Angle of the point (other, input).")
+                BT(logaddexp, "log(exp(input) + exp(other)).") BT(
+                    logaddexp2, "log2(2^input + 2^other).") B(eq, "Equal.") B(ne, "Not equal.")
+                    B(lt, "Less.") B(le, "Less or equal.") B(gt, "Greater.")
+                        B(ge, "Greater or equal.") BT(logical_and, "Both nonzero.") BT(
+                            logical_or, "Either nonzero.") BT(logical_xor, "Exactly one nonzero."){
+                            "multiply(Tensor input, Operand other, *, Tensor? out=None)",
+                            binary<ops::Pointwise::mul>, kAll, "Product."},
+    {"heaviside(Tensor input, Tensor values, *, Tensor? out=None)", LAMPAS_FN(heaviside(a)), kAll,
+     "0, values or 1 by the sign of input."},
+    {"square(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::pow(a.tensor(0), 2)), kAll,
+     "Square."},
     {"div(Tensor input, Operand other, *, str? rounding_mode=None, Tensor? out=None)",
      LAMPAS_FN(divide(a.operand(0), a.operand(1), mode_of(a, 2))), kAll,
      "Quotient; rounding_mode None, 'trunc' or 'floor'."},
@@ -265,33 +304,31 @@ constexpr Definition kRows[] = {
      kAll, "Quotient."},
     {"floor_divide(Tensor input, Operand other, *, Tensor? out=None)",
      LAMPAS_FN(ops::floor_divide(a.operand(0), a.operand(1))), kAll, "Quotient, rounded down."},
-    {"remainder(Operand input, Operand other, *, Tensor? out=None)",
+    {"remainder(Tensor input, Operand other, *, Tensor? out=None)",
      LAMPAS_FN(ops::remainder(a.operand(0), a.operand(1))), kAll,
      "Remainder with the sign of the divisor."},
+    {"remainder(Number input, Tensor other, *, Tensor? out=None)",
+     LAMPAS_FN(ops::remainder(a.operand(0), a.operand(1))), kFunction, nullptr},
     {"fmod(Tensor input, Operand other, *, Tensor? out=None)",
      LAMPAS_FN(ops::fmod(a.operand(0), a.operand(1))), kAll,
      "Remainder with the sign of the dividend."},
-    {"pow(Operand input, Operand exponent, *, Tensor? out=None)",
+    {"pow(Tensor input, Operand exponent, *, Tensor? out=None)",
      LAMPAS_FN(ops::pow(a.operand(0), a.operand(1))), kAll, "Power."},
-    {"xlogy(Operand input, Operand other, *, Tensor? out=None)",
-     LAMPAS_FN(ops::xlogy(a.operand(0), a.operand(1))), kAll,
-     "input * log(other), 0 where input is 0."},
-    {"xlog1py(Operand input, Operand other, *, Tensor? out=None)",
-     LAMPAS_FN(ops::xlog1py(a.operand(0), a.operand(1))), kFunction,
-     "input * log1p(other), 0 where input is 0."},
+    {"pow(Number input, Tensor exponent, *, Tensor? out=None)",
+     LAMPAS_FN(ops::pow(a.operand(0), a.operand(1))), kFunction, nullptr},
+    BN(xlogy, "input * log(other), 0 where input is 0."){
+        "xlog1py(Tensor input, Operand other, *, Tensor? out=None)",
+        LAMPAS_FN(ops::xlog1py(a.operand(0), a.operand(1))), kFunction,
+        "input * log1p(other), 0 where input is 0."},
+    {"xlog1py(Number input, Tensor other, *, Tensor? out=None)",
+     LAMPAS_FN(ops::xlog1py(a.operand(0), a.operand(1))), kFunction, nullptr},
     {"ldexp(Tensor input, Operand other, *, Tensor? out=None)",
      LAMPAS_FN(ops::mul(a.operand(0), ops::pow(2.0, a.operand(1)))), kAll, "input * 2^other."},
-    {"bitwise_and(Operand input, Operand other, *, Tensor? out=None)",
-     binary<ops::Pointwise::bitwise_and>, kAll, "Bits set in both."},
-    {"bitwise_or(Operand input, Operand other, *, Tensor? out=None)",
-     binary<ops::Pointwise::bitwise_or>, kAll, "Bits set in either."},
-    {"bitwise_xor(Operand input, Operand other, *, Tensor? out=None)",
-     binary<ops::Pointwise::bitwise_xor>, kAll, "Bits set in one."},
-    {"bitwise_left_shift(Operand input, Operand other, *, Tensor? out=None)",
-     binary<ops::Pointwise::bitwise_left_shift>, kAll, "Bits moved up."},
-    {"bitwise_right_shift(Operand input, Operand other, *, Tensor? out=None)",
-     binary<ops::Pointwise::bitwise_right_shift>, kAll, "Bits moved down."},
-    {"where(Tensor condition)", where_args, kFunction, "input where condition holds, else other."},
+    BN(bitwise_and, "Bits set in both.") BN(bitwise_or, "Bits set in either.")
+        BN(bitwise_xor, "Bits set in one.") BN(bitwise_left_shift, "Bits moved up.")
+            BN(bitwise_right_shift, "Bits moved down."){"where(Tensor condition)", where_args,
+                                                        kFunction,
+                                                        "input where condition holds, else other."},
     {"where(Tensor condition, Operand input, Operand other, *, Tensor? out=None)", where_args,
      kFunction, nullptr},
     {"where(Tensor input, Tensor condition, Operand other)",
@@ -308,11 +345,11 @@ constexpr Definition kRows[] = {
     {"clip(Tensor input, Operand? min=None, Operand? max=None, *, Tensor? out=None)",
      LAMPAS_FN(clamp_any(a)), kAll, "Values limited to [min, max]."},
     {"clamp_min(Tensor input, Operand min, *, Tensor? out=None)",
-     LAMPAS_FN(a.operand(1).is_tensor() ? ops::maximum(a.tensor(0), a.operand(1))
+     LAMPAS_FN(a.operand(1).is_tensor() ? ops::clamp_min(a.tensor(0), a.operand(1))
                                         : ops::clamp(a.tensor(0), a.number(1), {})),
      kAll, "Values at least min."},
     {"clamp_max(Tensor input, Operand max, *, Tensor? out=None)",
-     LAMPAS_FN(a.operand(1).is_tensor() ? ops::minimum(a.tensor(0), a.operand(1))
+     LAMPAS_FN(a.operand(1).is_tensor() ? ops::clamp_max(a.tensor(0), a.operand(1))
                                         : ops::clamp(a.tensor(0), {}, a.number(1))),
      kAll, "Values at most max."},
     {"result_type(Operand tensor1, Operand tensor2)",

@@ -1,4 +1,5 @@
 // Random numbers: PyTorch's streams and draws.
+#include <algorithm>
 #include <limits>
 
 #include "autograd/autograd.h"
@@ -31,13 +32,35 @@ struct Options {
         requires_grad(a.flag(i + 5)) {}
 };
 
-// A contiguous tensor filled by `draw(memory, elements)`; without data, nothing is drawn.
+// Draws fill memory in its order, whatever the order of dimensions: `t` with its largest stride
+// first.
+Tensor in_memory_order(const Tensor& t, const Tensor& like) {
+  if (like.is_contiguous()) return t;
+  Dims order;
+  for (int64_t d = 0; d < like.dim(); ++d) order.push_back(d);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return like.stride(a) > like.stride(b); });
+  return ops::permute(t.alias(), order);
+}
+// Fills `t` by `draw(memory, elements)`; without data, nothing is drawn.
 template <class F>
-Tensor drawn(IntSpan sizes, DType dtype, Device device, bool requires_grad, const F& draw) {
-  Tensor t = ops::empty(sizes, dtype, device);
-  if (!t.is_meta()) draw(t.data(), t.numel());
+void draw_into(const Tensor& t, const F& draw) {
+  if (t.is_meta() || t.numel() == 0) return;
+  Tensor ordered = in_memory_order(t, t);
+  if (ordered.is_contiguous()) return draw(ordered.data(), ordered.numel());
+  Tensor dense = ops::empty(ordered.sizes(), t.dtype());
+  draw(dense.data(), dense.numel());
+  ops::copy_raw(ordered, dense);
+}
+template <class F>
+Tensor drawn_into(Tensor t, bool requires_grad, const F& draw) {
+  draw_into(t, draw);
   if (requires_grad) set_requires_grad(t, true);
   return t;
+}
+template <class F>
+Tensor drawn(IntSpan sizes, DType dtype, Device device, bool requires_grad, const F& draw) {
+  return drawn_into(ops::empty(sizes, dtype, device), requires_grad, draw);
 }
 template <class F>
 Tensor drawn(IntSpan sizes, const Options& o, const F& draw) {
@@ -73,13 +96,37 @@ Tensor standard(IntSpan sizes, const Options& o, bool normal) {
   });
 }
 
-void check_bounds(int64_t low, int64_t high) {
+// The integers that a type holds; those of floats reach further than int64.
+struct Span {
+  int64_t first = std::numeric_limits<int64_t>::min(), last = std::numeric_limits<int64_t>::max();
+};
+Span span_of(DType d) {
+  if (is_floating(d)) return d == DType::F16 ? Span{-65504, 65504} : Span();
+  if (d == DType::Bool) return {0, 1};
+  if (d == DType::U8) return {0, 255};
+  int bits = 8 * itemsize(d) - 1;
+  return bits >= 63 ? Span() : Span{-(int64_t{1} << bits), (int64_t{1} << bits) - 1};
+}
+void check_low(int64_t low, DType d) {
+  Span span = span_of(d);
+  LAMPAS_CHECK(low >= span.first && low <= span.last, "from is out of bounds for ", dtype_name(d),
+               ": ", low, " is not within [", span.first, ", ", span.last, "]");
+}
+void check_bounds(int64_t low, int64_t high, DType d) {
+  LAMPAS_CHECK(!is_complex(d),
+               "random_: integers are drawn for integral, floating point and bool "
+               "types, not for ",
+               dtype_name(d));
   LAMPAS_CHECK(low < high, "random_ expects 'from' to be less than 'to', but got from=", low,
                " >= to=", high);
+  Span span = span_of(d);
+  check_low(low, d);
+  LAMPAS_CHECK(high - 1 >= span.first && high - 1 <= span.last, "to - 1 is out of bounds for ",
+               dtype_name(d), ": ", high - 1, " is not within [", span.first, ", ", span.last, "]");
 }
 
 Tensor randint(int64_t low, int64_t high, IntSpan sizes, const Options& o) {
-  check_bounds(low, high);
+  check_bounds(low, high, o.dtype);
   return drawn(sizes, o,
                [&](void* p, int64_t n) { random::randint(o.generator, o.dtype, p, n, low, high); });
 }
@@ -96,9 +143,12 @@ Tensor like(const Args& a, int i, int kind, int64_t low = 0, int64_t high = 0) {
   const Tensor& x = a.tensor(0);
   DType d = a.dtype(i, x.dtype());
   Device device = a.device_or(i + 2).value_or(x.device());
+  auto blank = [&] {
+    return device == x.device() ? ops::empty_like(x, d) : ops::empty(x.sizes(), d, device);
+  };
   if (kind == 2) {
-    check_bounds(low, high);
-    return drawn(x.sizes(), d, device, a.flag(i + 3), [&](void* p, int64_t n) {
+    check_bounds(low, high, d);
+    return drawn_into(blank(), a.flag(i + 3), [&](void* p, int64_t n) {
       random::randint(default_generator(), d, p, n, low, high);
     });
   }
@@ -117,8 +167,10 @@ Tensor like(const Args& a, int i, int kind, int64_t low = 0, int64_t high = 0) {
   LAMPAS_CHECK_KIND(NotImplemented, is_floating(d), "\"",
                     kind ? "normal_kernel_cpu" : "check_uniform_bounds", "\" not implemented for '",
                     dtype_name(d), "'");
-  return drawn(x.sizes(), d, device, a.flag(i + 3), [&](void* p, int64_t n) {
-    kind ? random::normal(default_generator(), d, p, n, 0, 1)
+  Tensor t = blank();
+  auto normal = t.is_contiguous() ? random::normal : random::normal_in_pairs;
+  return drawn_into(t, a.flag(i + 3), [&](void* p, int64_t n) {
+    kind ? normal(default_generator(), d, p, n, 0, 1)
          : random::uniform(default_generator(), d, p, n, 0, 1);
   });
 }
@@ -148,8 +200,20 @@ Tensor normal(const Args& a) {
   }
   Tensor z = drawn(sizes, d, Device::Cpu, false,
                    [&](void* p, int64_t n) { random::normal(a.generator(2), d, p, n, 0, 1); });
-  GradGuard off(false);
-  return ops::add(ops::mul(z, std), mean);
+  Tensor y;
+  {
+    GradGuard off(false);
+    y = ops::add(ops::mul(z, std), mean);
+  }
+  // Draws do not follow their parameters (rsample's do).
+  Tensor m = mean.is_tensor() ? mean.tensor() : Tensor(),
+         s = std.is_tensor() ? std.tensor() : Tensor();
+  if (recording(m, s))
+    record(y, "NormalBackward0", {&m, &s}, [](const Tensor& g, Sink& out) {
+      for (size_t i : {0, 1})
+        if (out.needs(i)) out.set(i, ops::zeros_like(g));
+    });
+  return y;
 }
 Tensor normal_sized(const Args& a) {
   check_std(a.real(1));
@@ -163,15 +227,11 @@ Tensor normal_sized(const Args& a) {
 template <class F>
 Tensor fill(const Tensor& t, const char* op, const F& draw) {
   check_inplace(t, op);
-  if (!t.is_meta() && t.numel()) {
-    Tensor dense = t.is_contiguous() ? t : ops::empty(t.sizes(), t.dtype());
-    draw(dense.data(), dense.numel());
-    if (!t.is_contiguous()) ops::copy_raw(t, dense);
-  }
+  draw_into(t, draw);
   // What was there before has no part in the new values.
   Ref<Node> node;
   if (recording(t)) {
-    auto f = [](const Tensor&, Sink&) {};
+    auto f = [](const Tensor& g, Sink& out) { out.set(0, ops::zeros_like(g)); };
     node = make_ref<FunctionNode<decltype(f)>>("RandomFillBackward", f);
     node->edges.push_back(gradient_edge(t));
   }
@@ -198,7 +258,8 @@ Tensor uniform_(const Args& a) {
 Tensor normal_(const Args& a) {
   check_std(a.real(2));
   const Tensor& t = a.tensor(0);
-  if (!is_complex(t.dtype())) return fill_two(a, "normal_", random::normal);
+  if (!is_complex(t.dtype()))
+    return fill_two(a, "normal_", t.is_contiguous() ? random::normal : random::normal_in_pairs);
   LAMPAS_CHECK(t.is_contiguous(), "normal_: a complex tensor must be contiguous");
   return fill(t, "normal_", [&](void* p, int64_t n) {
     random::normal(a.generator(3), ops::real_type(t.dtype()), p, 2 * n, a.real(1),
@@ -231,14 +292,25 @@ Tensor geometric_(const Args& a) {
 Tensor random_(const Args& a, int form) {
   int64_t low = form == 2 ? a.integer(1) : 0;
   bool open = form == 2 && !a.given(2);
-  int64_t high = form == 1 ? a.integer(1) : form == 2 && !open ? a.integer(2) : 0;
-  if (form && !open) check_bounds(low, high);
   DType d = a.tensor(0).dtype();
+  int64_t high = form == 1 ? a.integer(1) : open ? 0 : form == 2 ? a.integer(2) : 0;
+  // Without an upper bound: up to the largest integer, of floats the last below which none is
+  // left out. One past int64's wraps, and the length of the range is right again.
+  if (open) {
+    int digits = d == DType::F16 ? 11 : d == DType::BF16 ? 8 : d == DType::F32 ? 24 : 53;
+    int64_t last = is_floating(d) ? int64_t{1} << digits : span_of(d).last;
+    LAMPAS_CHECK(low <= last, "random_ expects 'from' to be at most ", last, " for ", dtype_name(d),
+                 ", but got from=", low);
+    check_low(low, d);
+    high = static_cast<int64_t>(static_cast<uint64_t>(last) + 1);
+  } else if (form) {
+    check_bounds(low, high, d);
+  }
   return fill(a.tensor(0), "random_", [&](void* p, int64_t n) {
     Generator& g = a.generator(form + 1);
     if (form == 0) return random::randint_default(g, d, p, n);
     if (open && low == std::numeric_limits<int64_t>::min()) return random::randint_full(g, d, p, n);
-    random::randint(g, d, p, n, low, open ? std::numeric_limits<int64_t>::max() : high);
+    random::randint(g, d, p, n, low, high);
   });
 }
 
@@ -253,7 +325,7 @@ Tensor bernoulli_fill(const Tensor& t, const Operand& p, Generator& g) {
   LAMPAS_CHECK(is_floating(p.tensor().dtype()),
                "bernoulli_ expects a floating point tensor of probabilities, got ",
                dtype_name(p.tensor().dtype()));
-  Tensor q = ops::contiguous(ops::expand(p.tensor().alias(), t.sizes()));
+  Tensor q = ops::contiguous(in_memory_order(ops::expand(p.tensor().alias(), t.sizes()), t));
   return fill(t, "bernoulli_", [&](void* out, int64_t n) {
     random::bernoulli(g, t.dtype(), out, n, q.dtype(), q.data());
   });
@@ -335,11 +407,13 @@ PyObject* dropout(Args& a) {
   check_rate(p);
   bool inplace = a.flag(3);
   if (!a.flag(2) || p == 0 || x.numel() == 0) return Owned::share(a.object(0)).release();
-  Tensor mask = ops::empty(x.sizes(), x.dtype(), x.device());
+  Tensor mask = ops::empty_like(x);
   if (p == 1) {
     ops::fill_raw(mask, 0);
   } else if (!x.is_meta()) {
-    random::bernoulli(default_generator(), x.dtype(), mask.data(), mask.numel(), 1 - p);
+    draw_into(mask, [&](void* at, int64_t n) {
+      random::bernoulli(default_generator(), x.dtype(), at, n, 1 - p);
+    });
     GradGuard off(false);
     const Operand scale[] = {mask, 1 / (1 - p)};
     ops::pointwise_(ops::Pointwise::mul, scale);

@@ -71,13 +71,19 @@ Tensor search(const Args& a, const Tensor& sorted, const Operand& values, int fr
   "(Tensor input, int dim=-1, bool descending=False, bool stable=False, *, Tensor[]? out=None)"
 constexpr Definition kRows[] = {
     {"sort" SORT,
-     [](Args& a) { return pair("sort", ops::sort(a.tensor(0), a.integer(1), a.flag(2))); }, kBoth,
-     "Values in order along dim, and where they were. Always stable; NaN is greatest."},
+     [](Args& a) {
+       return pair("sort", ops::sort(a.tensor(0), a.integer(1), a.flag(2), a.flag(3)));
+     },
+     kBoth,
+     "Values in order along dim, and where they were; NaN is greatest. Equal values keep their "
+     "places with stable=True, and among up to 16."},
     {"sort(Tensor input, *, bool? stable, int dim=-1, bool descending=False, Tensor[]? out=None)",
-     [](Args& a) { return pair("sort", ops::sort(a.tensor(0), a.integer(2), a.flag(3))); }, kBoth,
-     nullptr},
+     [](Args& a) {
+       return pair("sort", ops::sort(a.tensor(0), a.integer(2), a.flag(3), a.flag(1)));
+     },
+     kBoth, nullptr},
     {"argsort(Tensor input, int dim=-1, bool descending=False, bool stable=False)",
-     LAMPAS_FN(ops::sort(a.tensor(0).alias(), a.integer(1), a.flag(2))[1]), kBoth,
+     LAMPAS_FN(ops::sort(a.tensor(0).alias(), a.integer(1), a.flag(2), a.flag(3))[1]), kBoth,
      "Indices that sort along dim."},
     {"msort(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::sort(a.tensor(0), 0, false)[0]),
      kBoth, "Sorted along the first dimension."},

@@ -98,7 +98,10 @@ void copy_(const Tensor& self, const Tensor& from) {
   copy_raw(self, source);
   Ref<Node> node;
   if (recording(self, from) && is_differentiable(self.dtype())) {
-    auto f = [](const Tensor& g, Sink& out) { out.set(1, g); };
+    auto f = [](const Tensor& g, Sink& out) {
+      if (out.needs(0)) out.set(0, zeros_like(g));
+      out.set(1, g);
+    };
     node = make_ref<FunctionNode<decltype(f)>>("CopyBackwards", f);
     node->edges.push_back(gradient_edge(self));
     node->edges.push_back(gradient_edge(from));
@@ -110,7 +113,7 @@ void fill_(const Tensor& self, const Scalar& value) {
   fill_raw(self, value);
   Ref<Node> node;
   if (recording(self) && is_differentiable(self.dtype())) {
-    auto f = [](const Tensor&, Sink&) {};
+    auto f = [](const Tensor& g, Sink& out) { out.set(0, zeros_like(g)); };
     node = make_ref<FunctionNode<decltype(f)>>("FillBackward0", f);
     node->edges.push_back(gradient_edge(self));
   }

@@ -177,10 +177,22 @@ Tensor addr(const Tensor& c, const Tensor& x, const Tensor& y, const Scalar& bet
 }
 Tensor addbmm(const Tensor& c, const Tensor& a, const Tensor& b, const Scalar& beta,
               const Scalar& alpha) {
-  Tensor p = to_dtype(sum(bmm(a, b), Dims{0}), a.dtype());
-  LAMPAS_CHECK(expandable(c.sizes(), p.sizes()), "The expanded size of the tensor ", p.sizes(),
+  LAMPAS_CHECK(a.dim() == 3 && b.dim() == 3, "addbmm: batch1 and batch2 must be 3D, got shapes ",
+               a.sizes(), " and ", b.sizes());
+  Dims sizes{a.size(1), b.size(2)};
+  LAMPAS_CHECK(expandable(c.sizes(), sizes), "The expanded size of the tensor ", sizes,
                " must match the existing size ", c.sizes(), " (addbmm)");
-  return add_scaled_product(c, p, beta, alpha);
+  if (!is_half(a.dtype()) || a.size(0) == 0 || a.size(0) != b.size(0) || a.size(2) != b.size(1))
+    return add_scaled_product(c, to_dtype(sum(bmm(a, b), Dims{0}), a.dtype()), beta, alpha);
+  // The sum grows product by product and is rounded after each.
+  Tensor total = c;
+  for (int64_t i = 0; i < a.size(0); ++i) {
+    auto part = [&](const Tensor& t) { return to_dtype(select(t, 0, i), DType::F32); };
+    total =
+        to_dtype(addmm(to_dtype(total, DType::F32), part(a), part(b), i ? Scalar(1) : beta, alpha),
+                 a.dtype());
+  }
+  return total;
 }
 Tensor inner(const Tensor& a, const Tensor& b) {
   LAMPAS_CHECK(a.size(-1) == b.size(-1),

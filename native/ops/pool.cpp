@@ -62,14 +62,25 @@ void for_floats(DType d, const F& f) {
   d == DType::F64 ? f(Type<double>()) : f(Type<float>());
 }
 
+// Any type with an order and a sum.
+template <class F>
+void for_numbers(DType d, const F& f) {
+  for_dtype(d, [&]<class T>(Type<T> t) {
+    if constexpr ((std::is_integral_v<T> && !std::is_same_v<T, bool>) ||
+                  std::is_floating_point_v<T>)
+      f(t);
+  });
+}
+
 template <class F>
 Tensor through_float(const Tensor& x, const F& f) {
   return to_dtype(f(to_dtype(x, DType::F32)), x.dtype());
 }
-void check_float(const Tensor& x, const char* op) {
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '",
+void check_type(bool fits, const Tensor& x, const char* op) {
+  LAMPAS_CHECK_KIND(NotImplemented, fits, "\"", op, "\" not implemented for '",
                     dtype_name(x.dtype()), "'");
 }
+void check_float(const Tensor& x, const char* op) { check_type(is_floating(x.dtype()), x, op); }
 
 Dims pooled(const Tensor& x, const PoolArgs& a, const char* op) {
   size_t n = a.kernel.size();
@@ -107,7 +118,7 @@ std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& wi
   Planes p = planes_of(x, out);
   Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()),
          at = empty(y.sizes(), DType::I64);
-  for_floats(x.dtype(), [&]<class T>(Type<T>) {
+  for_numbers(x.dtype(), [&]<class T>(Type<T>) {
     for_planes(p, [&](int64_t i) {
       const T* in = xc.data<T>() + i * p.in_size();
       T* o = y.data<T>() + i * p.out_size();
@@ -166,8 +177,17 @@ struct Average {
   std::vector<Range> win[3];
   std::vector<double> size[3];  // of each window, as counted
   double divisor = 0;           // instead of the sizes' product, if not 0
-  double weight(size_t i, size_t j, size_t k) const {
-    return 1 / (divisor ? divisor : size[0][i] * size[1][j] * size[2][k]);
+  double count(size_t i, size_t j, size_t k) const {
+    return divisor ? divisor : size[0][i] * size[1][j] * size[2][k];
+  }
+  double weight(size_t i, size_t j, size_t k) const { return 1 / count(i, j, k); }
+  // Integers are divided towards zero.
+  template <class T>
+  T of(T total, size_t i, size_t j, size_t k) const {
+    if constexpr (std::is_integral_v<T>)
+      return total / static_cast<T>(count(i, j, k));
+    else
+      return static_cast<T>(total * weight(i, j, k));
   }
 };
 
@@ -202,7 +222,7 @@ Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
     return through_float(x, [&](const Tensor& t) { return average(t, a, out_sizes); });
   Tensor xc = plain(x), y = empty(out_sizes, x.dtype(), x.device());
   if (!x.is_meta())
-    for_floats(x.dtype(), [&]<class T>(Type<T>) {
+    for_numbers(x.dtype(), [&]<class T>(Type<T>) {
       for_planes(a.p, [&](int64_t n) {
         const T* in = xc.data<T>() + n * a.p.in_size();
         T* o = y.data<T>() + n * a.p.out_size();
@@ -213,8 +233,8 @@ Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
               for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
                 for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
                   for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
-                    total += in[(u * a.p.in[1] + v) * a.p.in[2] + w];
-              *o++ = static_cast<T>(total * a.weight(i, j, k));
+                    total = static_cast<T>(total + in[(u * a.p.in[1] + v) * a.p.in[2] + w]);
+              *o++ = a.of(total, i, j, k);
             }
       });
     });
@@ -251,7 +271,7 @@ Dims adaptive_size(const Tensor& x, const Dims& size, const char* op) {
 }  // namespace
 
 std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a) {
-  check_float(x, "max_pool");
+  check_type(x.dtype() != DType::Bool && !is_complex(x.dtype()), x, "max_pool");
   Dims out = pooled(x, a, "max_pool");
   Windows win;
   int64_t step[3] = {1, 1, 1};
@@ -271,7 +291,7 @@ std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a) {
 }
 
 Tensor avg_pool(const Tensor& x, const PoolArgs& a) {
-  check_float(x, "avg_pool");
+  check_type(is_floating(x.dtype()) || x.dtype() == DType::I64, x, "avg_pool");
   if (a.divisor) LAMPAS_CHECK(*a.divisor != 0, "divisor must be not zero");
   Dims out = pooled(x, a, "avg_pool");
   Average v;

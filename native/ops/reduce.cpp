@@ -413,7 +413,6 @@ Tensor var(const Tensor& x, const OptDims& dims, double correction, bool keepdim
 
 Tensor logsumexp(const Tensor& x0, const Dims& dims, bool keepdim) {
   Tensor x = to_dtype(x0, float_type(x0.dtype()));
-  if (is_complex(x.dtype())) return log(sum(exp(x), dims, keepdim));
   Tensor y;
   auto flags = reduced_dims(x, dims, "logsumexp");
   {
@@ -421,7 +420,8 @@ Tensor logsumexp(const Tensor& x0, const Dims& dims, bool keepdim) {
     if (x.numel() == 0) {
       y = log(sum(exp(x.alias()), dims, keepdim));
     } else {
-      Tensor top = amax(x.alias(), dims, true);
+      bool complex = is_complex(x.dtype());
+      Tensor top = amax(complex ? real(x.alias()) : x.alias(), dims, true);
       top = where(eq(abs(top), INFINITY), zeros_like(top), top);
       y = log(sum(exp(x - top), dims, true)) + top;
       y = reshape(y, kept_sizes(x, flags, keepdim));
@@ -431,7 +431,7 @@ Tensor logsumexp(const Tensor& x0, const Dims& dims, bool keepdim) {
     record(y, "LogsumexpBackward0", {&x},
            [x = save(x), y = Saved::output(y), flags](const Tensor& g) {
              Tensor v = x();
-             return widen(g, v.sizes(), flags) * exp(v - widen(y(), v.sizes(), flags));
+             return widen(g, v.sizes(), flags) * conj(exp(v - widen(y(), v.sizes(), flags)));
            });
   return y;
 }

@@ -1,5 +1,6 @@
 // Running reductions along one dimension.
 #include <cmath>
+#include <complex>
 
 #include "autograd/autograd.h"
 #include "dispatch/dispatch.h"
@@ -111,19 +112,61 @@ std::vector<Tensor> running_extreme(const Tensor& x, int64_t dim, bool largest) 
 std::vector<Tensor> cummax(const Tensor& x, int64_t dim) { return running_extreme(x, dim, true); }
 std::vector<Tensor> cummin(const Tensor& x, int64_t dim) { return running_extreme(x, dim, false); }
 
+namespace {
+// log(exp(a) + exp(b)). The real part of the larger one is taken out, its angle left as it is;
+// where both real parts are -inf, either one will do.
+double log_sum(double a, double b) {
+  double top = std::max(a, b), low = std::min(a, b);
+  if (a != a || b != b) return a + b;
+  return std::isinf(top) ? top : top + std::log1p(std::exp(low - top));
+}
+template <class R>
+std::complex<R> log_sum(std::complex<R> a, std::complex<R> b) {
+  if (a != a || b != b) return {NAN, NAN};
+  if (b.real() > a.real()) std::swap(a, b);
+  if (std::isinf(a.real()) && a.real() == b.real())
+    return a.real() < 0 ? a : std::log(std::exp(a) + std::exp(b));
+  std::complex<R> q = std::exp(b - a), u = R(1) + q;
+  return a + (u == R(1) ? q : std::log(u) * (q / (u - R(1))));
+}
+template <class T, class Wide>
+void log_sums(void* out, const void* in, int64_t n, int64_t step) {
+  auto* x = static_cast<const T*>(in);
+  auto* y = static_cast<T*>(out);
+  Wide total = n ? static_cast<Wide>(x[0]) : Wide();
+  for (int64_t i = 0; i < n; ++i) {
+    if (i) total = log_sum(total, static_cast<Wide>(x[i * step]));
+    y[i * step] = static_cast<T>(total);
+  }
+}
+
+// sum over i >= k of g_i exp(x_k - y_i), in logarithms: of reals positive and negative parts apart.
+Tensor logcumsumexp_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
+  auto weighted = [&](const Tensor& log_g) {
+    return exp(flip(logcumsumexp(flip(log_g - y, Dims{dim}), dim), Dims{dim}) + x);
+  };
+  if (is_complex(x.dtype())) return conj(weighted(log(conj(g))));
+  Tensor size = log(abs(g)), none = full_like(size, -INFINITY);
+  return weighted(where(gt(g, 0), size, none)) - weighted(where(lt(g, 0), size, none));
+}
+}  // namespace
+
 Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   dim = wrap_dim(dim, x.dim());
-  LAMPAS_CHECK(!is_integral(x.dtype()), "logcumsumexp: not implemented for '",
-               dtype_name(x.dtype()), "'");
-  if (x.dim() == 0) return clone(x);
-  // One step at a time in the stable pairwise form; differentiable as it stands.
-  std::vector<Tensor> parts{narrow(x, dim, 0, std::min<int64_t>(1, x.size(dim)))};
-  for (int64_t i = 1; i < x.size(dim); ++i) {
-    Tensor next = narrow(x, dim, i, 1);
-    parts.push_back(is_complex(x.dtype()) ? log(exp(parts.back()) + exp(next))
-                                          : logaddexp(parts.back(), next));
-  }
-  return cat(parts, dim);
+  LAMPAS_CHECK_KIND(NotImplemented, !is_integral(x.dtype()),
+                    "\"logcumsumexp\" not implemented for '", dtype_name(x.dtype()), "'");
+  ScanFn table[kDTypes] = {};
+  table[static_cast<int>(DType::F32)] = log_sums<float, double>;
+  table[static_cast<int>(DType::F64)] = log_sums<double, double>;
+  table[static_cast<int>(DType::C64)] = log_sums<c64, c64>;
+  table[static_cast<int>(DType::C128)] = log_sums<c128, c128>;
+  Tensor y = scan(x, dim, table, x.dtype());
+  if (recording(x) && x.dim() > 0)
+    record(y, "LogcumsumexpBackward0", {&x},
+           [x = save(x), y = Saved::output(y), dim](const Tensor& g) {
+             return logcumsumexp_backward(g, x(), y(), dim);
+           });
+  return x.dim() ? y : clone(x);
 }
 
 }  // namespace lampas::ops

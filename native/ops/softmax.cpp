@@ -138,8 +138,8 @@ NormGrads norm_backward(const Tensor& g, const Tensor& x, const Tensor& w, const
   return out;
 }
 
-Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& b, double eps,
-                 bool rms, const char* op) {
+void check_affine(const Tensor& x, IntSpan shape, const Tensor& t, const char* name,
+                  const char* op) {
   LAMPAS_CHECK(!shape.empty(),
                "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
                "one element, but got normalized_shape = ",
@@ -149,13 +149,19 @@ Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& 
   for (size_t i = 0; fits && i < k; ++i) fits = x.sizes()[x.sizes().size() - k + i] == shape[i];
   LAMPAS_CHECK(fits, op, ": Given normalized_shape=", shape, ", expected input with shape [*, ",
                shape, "], but got input of size ", x.sizes());
-  LAMPAS_CHECK(
-      !w.defined() || w.sizes() == Dims(shape), op,
-      ": Expected weight to be of same shape as normalized_shape, but got weight of shape ", w,
-      " and normalized_shape = ", shape);
-  LAMPAS_CHECK(!b.defined() || b.sizes() == Dims(shape), op,
-               ": Expected bias to be of same shape as normalized_shape, but got bias of shape ", b,
+  if (!t.defined()) return;
+  LAMPAS_CHECK(t.sizes() == Dims(shape), op, ": Expected ", name,
+               " to be of same shape as normalized_shape, but got ", name, " of shape ", t,
                " and normalized_shape = ", shape);
+  LAMPAS_CHECK(t.dtype() == x.dtype() || (is_half(x.dtype()) && t.dtype() == DType::F32), op,
+               ": expected ", name, " to have the input's dtype ", dtype_name(x.dtype()),
+               is_half(x.dtype()) ? " or float32" : "", ", got ", dtype_name(t.dtype()));
+}
+
+Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& b, double eps,
+                 bool rms, const char* op) {
+  check_affine(x, shape, w, "weight", op);
+  check_affine(x, shape, b, "bias", op);
   LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()), "\"", op, "\" not implemented for '",
                     dtype_name(x.dtype()), "'");
   if (is_half(x.dtype())) {
@@ -208,10 +214,17 @@ Tensor layer_norm(const Tensor& x, IntSpan shape, const Tensor& weight, const Te
   return normalize(x, shape, weight, bias, eps, false, "layer_norm");
 }
 Tensor rms_norm(const Tensor& x, IntSpan shape, const Tensor& weight, std::optional<double> eps) {
-  double e = eps.value_or(x.dtype() == DType::F64    ? 2.220446049250313e-16
-                          : x.dtype() == DType::BF16 ? 0.0078125
-                          : x.dtype() == DType::F16  ? 0.0009765625
-                                                     : 1.1920928955078125e-07);
+  double e = eps.value_or(real_type(x.dtype()) == DType::F64 ? 2.220446049250313e-16
+                          : x.dtype() == DType::BF16         ? 0.0078125
+                          : x.dtype() == DType::F16          ? 0.0009765625
+                                                             : 1.1920928955078125e-07);
+  check_affine(x, shape, weight, "weight", "rms_norm");
+  if (is_complex(x.dtype())) {  // the mean of squares, not of magnitudes: as PyTorch has it
+    Dims dims;
+    for (size_t i = 0; i < shape.size(); ++i) dims.push_back(-1 - static_cast<int64_t>(i));
+    Tensor y = x * rsqrt(mean(x * x, dims, true) + e);
+    return weight.defined() ? y * weight : y;
+  }
   return normalize(x, shape, weight, Tensor(), e, true, "rms_norm");
 }
 

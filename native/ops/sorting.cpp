@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
+#include "autograd/autograd.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
+#include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/types.h"
 #include "ops/views.h"
@@ -80,24 +83,34 @@ struct Item {
 };
 
 template <class K>
-void sort_items(std::vector<Item<K>>& v, bool descending) {
-  if (descending)
-    std::stable_sort(v.begin(), v.end(),
-                     [](const Item<K>& a, const Item<K>& b) { return before(b.key, a.key); });
+struct Rising {
+  bool operator()(const Item<K>& a, const Item<K>& b) const { return before(a.key, b.key); }
+};
+template <class K>
+struct Falling {
+  bool operator()(const Item<K>& a, const Item<K>& b) const { return before(b.key, a.key); }
+};
+// Calls f with the comparison that brings the wanted elements to the front.
+template <class K, class F>
+void in_order(bool descending, const F& f) {
+  descending ? f(Falling<K>()) : f(Rising<K>());
+}
+
+// Equal keys may change places unless `stable`; up to 16 elements they never do.
+template <class K, class Less>
+void sort_items(std::vector<Item<K>>& v, bool stable, const Less& less) {
+  if (stable)
+    std::stable_sort(v.begin(), v.end(), less);
   else
-    std::stable_sort(v.begin(), v.end(),
-                     [](const Item<K>& a, const Item<K>& b) { return before(a.key, b.key); });
+    std::sort(v.begin(), v.end(), less);
 }
 
 // One long row: fixed pieces sorted side by side, then merged pairwise; the same on any threads.
-template <class K>
-void sort_long(std::vector<Item<K>>& v, bool descending) {
+template <class K, class Less>
+void sort_long(std::vector<Item<K>>& v, bool stable, const Less& less) {
   auto n = static_cast<int64_t>(v.size());
   constexpr int64_t kPiece = 1 << 16;
-  if (n <= kPiece) return sort_items(v, descending);
-  auto less = [descending](const Item<K>& a, const Item<K>& b) {
-    return descending ? before(b.key, a.key) : before(a.key, b.key);
-  };
+  if (n <= kPiece) return sort_items(v, stable, less);
   parallel_for((n + kPiece - 1) / kPiece, [&](int64_t p) {
     std::stable_sort(v.begin() + p * kPiece, v.begin() + std::min(n, (p + 1) * kPiece), less);
   });
@@ -112,23 +125,30 @@ void sort_long(std::vector<Item<K>>& v, bool descending) {
   }
 }
 
-Tensor order(const Tensor& x, int64_t dim, bool descending) {
+template <class T>
+auto items_of(const T* row, int64_t n) {
+  std::vector<Item<decltype(key(T()))>> v(static_cast<size_t>(n));
+  for (int64_t j = 0; j < n; ++j) v[static_cast<size_t>(j)] = {key(row[j]), j};
+  return v;
+}
+
+Tensor order(const Tensor& x, int64_t dim, bool descending, bool stable) {
   Rows r = rows_of(x, dim);
   Tensor at = empty(Dims{x.numel()}, DType::I64);
   for_ordered(x.dtype(), "sort", [&]<class T>(Type<T>) {
     using K = decltype(key(T()));
-    const T* p = r.x.data<T>();
-    auto sort_row = [&](int64_t i, bool alone) {
-      std::vector<Item<K>> v(static_cast<size_t>(r.n));
-      for (int64_t j = 0; j < r.n; ++j) v[static_cast<size_t>(j)] = {key(p[i * r.n + j]), j};
-      alone ? sort_long(v, descending) : sort_items(v, descending);
-      for (int64_t j = 0; j < r.n; ++j)
-        at.data<int64_t>()[i * r.n + j] = v[static_cast<size_t>(j)].at;
-    };
-    if (r.rows < 4)
-      for (int64_t i = 0; i < r.rows; ++i) sort_row(i, true);
-    else
-      each_row(r, [&](int64_t i) { sort_row(i, false); });
+    in_order<K>(descending, [&](const auto& less) {
+      auto sort_row = [&](int64_t i, bool alone) {
+        auto v = items_of(r.x.data<T>() + i * r.n, r.n);
+        alone ? sort_long(v, stable, less) : sort_items(v, stable, less);
+        int64_t* to = at.data<int64_t>() + i * r.n;
+        for (const Item<K>& item : v) *to++ = item.at;
+      };
+      if (r.rows < 4)
+        for (int64_t i = 0; i < r.rows; ++i) sort_row(i, true);
+      else
+        each_row(r, [&](int64_t i) { sort_row(i, false); });
+    });
   });
   return place(r, x, r.n, at);
 }
@@ -143,131 +163,199 @@ std::vector<Tensor> with_values(const Tensor& x, int64_t dim, const Tensor& at,
 }
 }  // namespace
 
-std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending) {
-  return with_values(x, dim, order(x, dim, descending));
+std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool stable) {
+  return with_values(x, dim, order(x, dim, descending, stable));
 }
+
+namespace {
+// The worst of `heap` gives way to `item`: the hole sinks to a leaf by the worse child, then rises.
+template <class K, class Better>
+void replace_worst(std::vector<Item<K>>& heap, const Item<K>& item, const Better& better) {
+  size_t n = heap.size(), hole = 0;
+  for (size_t child; (child = 2 * hole + 1) < n; hole = child) {
+    if (child + 1 < n && !better(heap[child + 1], heap[child])) ++child;
+    heap[hole] = heap[child];
+  }
+  for (size_t up; hole > 0 && better(heap[up = (hole - 1) / 2], item); hole = up)
+    heap[hole] = heap[up];
+  heap[hole] = item;
+}
+
+// Whether one of `n` elements might come before `worst`; NaN always might.
+template <class T>
+bool any_beyond(const T* x, int n, T worst, bool largest) {
+  int found = 0;
+  if (largest)
+    for (int i = 0; i < n; ++i) found |= !(x[i] <= worst);
+  else
+    for (int i = 0; i < n; ++i) found |= !(x[i] >= worst);
+  return found != 0;
+}
+
+// The k best of one row, in order. Few of many: a heap of the best so far, past which whole blocks
+// are compared with its worst alone. Else by partition. Equal elements come in the order that these
+// algorithms leave them in.
+template <class T, class Better>
+auto best_of(const T* x, int64_t n, int64_t k, bool largest, const Better& better) {
+  using K = decltype(key(T()));
+  if (k * 64 > n) {
+    auto v = items_of(x, n);
+    std::nth_element(v.begin(), v.begin() + k - 1, v.end(), better);
+    std::sort(v.begin(), v.begin() + k - 1, better);
+    return v;
+  }
+  std::vector<Item<K>> heap = items_of(x, k);
+  std::make_heap(heap.begin(), heap.end(), better);
+  constexpr int64_t kBlock = 32;
+  for (int64_t j = k; j < n; j += kBlock) {
+    int64_t end = std::min(n, j + kBlock);
+    if constexpr (std::is_same_v<T, K>)
+      if (!any_beyond(x + j, static_cast<int>(end - j), heap.front().key, largest)) continue;
+    for (int64_t i = j; i < end; ++i)
+      if (Item<K> item{key(x[i]), i}; better(item, heap.front())) replace_worst(heap, item, better);
+  }
+  std::sort_heap(heap.begin(), heap.end(), better);
+  return heap;
+}
+}  // namespace
 
 std::vector<Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
   Rows r = rows_of(x, dim);
   LAMPAS_CHECK(k >= 0 && k <= r.n, "selected index k out of range: k is ", k,
                " and the dimension has ", r.n, " elements (topk)");
+  LAMPAS_CHECK(x.dtype() != DType::Bool && !is_complex(x.dtype()), "topk does not support ",
+               dtype_name(x.dtype()), " dtypes on CPU");
   Tensor at = empty(Dims{r.rows * k}, DType::I64);
-  for_ordered(x.dtype(), "topk", [&]<class T>(Type<T>) {
-    using K = decltype(key(T()));
-    const T* p = r.x.data<T>();
-    each_row(r, [&](int64_t i) {
-      if (k == 0) return;
-      // The best so far, worst on top; most elements fail the first comparison.
-      auto better = [largest](const Item<K>& a, const Item<K>& b) {
-        if (same(a.key, b.key)) return a.at < b.at;
-        return largest ? before(b.key, a.key) : before(a.key, b.key);
-      };
-      std::vector<Item<K>> heap;
-      heap.reserve(static_cast<size_t>(k) + 1);
-      for (int64_t j = 0; j < r.n; ++j) {
-        Item<K> item{key(p[i * r.n + j]), j};
-        if (static_cast<int64_t>(heap.size()) < k) {
-          heap.push_back(item);
-          std::push_heap(heap.begin(), heap.end(), better);
-        } else if (better(item, heap.front())) {
-          std::pop_heap(heap.begin(), heap.end(), better);
-          heap.back() = item;
-          std::push_heap(heap.begin(), heap.end(), better);
-        }
-      }
-      std::sort_heap(heap.begin(), heap.end(), better);
-      for (int64_t j = 0; j < k; ++j)
-        at.data<int64_t>()[i * k + j] = heap[static_cast<size_t>(j)].at;
+  if (k > 0)
+    for_ordered(x.dtype(), "topk", [&]<class T>(Type<T>) {
+      in_order<decltype(key(T()))>(largest, [&](const auto& better) {
+        each_row(r, [&](int64_t i) {
+          auto best = best_of(r.x.data<T>() + i * r.n, r.n, k, largest, better);
+          for (int64_t j = 0; j < k; ++j)
+            at.data<int64_t>()[i * k + j] = best[static_cast<size_t>(j)].at;
+        });
+      });
     });
-  });
   return with_values(x, dim, place(r, x, k, at));
 }
 
 namespace {
-// Index of the element that would stand at `rank(row)` after sorting.
-template <class Rank>
-Tensor select_rank(const Rows& r, const Tensor& x, const char* op, const Rank& rank) {
+// Quickselect with the median of three as pivot, as in Numerical Recipes: v[k] is what sorting
+// would put there.
+template <class K>
+void select_item(std::vector<Item<K>>& v, int64_t k) {
+  Rising<K> less;
+  auto at = [&](int64_t i) -> Item<K>& { return v[static_cast<size_t>(i)]; };
+  auto in_place = [&](int64_t i, int64_t j) {
+    if (less(at(j), at(i))) std::swap(at(i), at(j));
+  };
+  int64_t low = 0, high = static_cast<int64_t>(v.size()) - 1;
+  while (high > low + 1) {
+    std::swap(at(low + (high - low) / 2), at(low + 1));
+    in_place(low + 1, high);
+    in_place(low, high);
+    in_place(low + 1, low);
+    const Item<K> pivot = at(low);
+    int64_t i = low + 1, j = high;
+    while (true) {
+      do ++i;
+      while (less(at(i), pivot));
+      do --j;
+      while (less(pivot, at(j)));
+      if (j < i) break;
+      std::swap(at(i), at(j));
+    }
+    std::swap(at(low), at(j));
+    if (j <= k) low = i;
+    if (j >= k) high = j - 1;
+  }
+  if (high == low + 1) in_place(low, high);
+}
+
+// For each row, the place that `pick(items)` names.
+template <class F>
+Tensor pick_each(const Rows& r, const Tensor& x, const char* op, const F& pick) {
   Tensor at = empty(Dims{r.rows}, DType::I64);
   for_ordered(x.dtype(), op, [&]<class T>(Type<T>) {
-    using K = decltype(key(T()));
-    const T* p = r.x.data<T>();
     each_row(r, [&](int64_t i) {
-      std::vector<Item<K>> v(static_cast<size_t>(r.n));
-      int64_t nans = 0, first_nan = -1;
-      for (int64_t j = 0; j < r.n; ++j) {
-        K k = key(p[i * r.n + j]);
-        v[static_cast<size_t>(j)] = {k, j};
-        if (k != k) {
-          ++nans;
-          if (first_nan < 0) first_nan = j;
-        }
-      }
-      int64_t want = rank(nans);
-      if (want < 0) {  // NaN wins
-        at.data<int64_t>()[i] = first_nan;
-        return;
-      }
-      auto less = [](const Item<K>& a, const Item<K>& b) {
-        return before(a.key, b.key) || (same(a.key, b.key) && a.at < b.at);
-      };
-      std::nth_element(v.begin(), v.begin() + want, v.end(), less);
-      at.data<int64_t>()[i] = v[static_cast<size_t>(want)].at;
+      auto v = items_of(r.x.data<T>() + i * r.n, r.n);
+      at.data<int64_t>()[i] = pick(v);
     });
   });
   return place(r, x, 1, at);
+}
+void check_row(const Rows& r, const char* op) {
+  LAMPAS_CHECK_INDEX(r.n > 0, op, "(): Expected reduction dim ", r.dim, " to have non-zero size.");
+}
+void check_not_bool(const Tensor& x, const char* op) {
+  LAMPAS_CHECK_KIND(NotImplemented, x.dtype() != DType::Bool, "\"", op,
+                    "\" not implemented for 'bool'. Remedy: x.to(torch.uint8)");
 }
 }  // namespace
 
 std::vector<Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim) {
   Rows r = rows_of(x, dim);
-  LAMPAS_CHECK_INDEX(r.n > 0, "kthvalue(): Expected reduction dim ", r.dim,
-                     " to have non-zero size.");
+  check_row(r, "kthvalue");
+  check_not_bool(x, "kthvalue");
   LAMPAS_CHECK(k >= 1 && k <= r.n, "kthvalue(): selected number k out of range for dimension ",
                r.dim);
-  return with_values(x, dim, select_rank(r, x, "kthvalue", [&](int64_t) { return k - 1; }),
+  return with_values(x, dim,
+                     pick_each(r, x, "kthvalue",
+                               [k]<class V>(V& v) {
+                                 select_item(v, k - 1);
+                                 return v[static_cast<size_t>(k - 1)].at;
+                               }),
                      keepdim);
 }
 
 std::vector<Tensor> median(const Tensor& x, int64_t dim, bool keepdim, bool skip_nan) {
   Rows r = rows_of(x, dim);
-  LAMPAS_CHECK_INDEX(r.n > 0, "median(): Expected reduction dim ", r.dim,
-                     " to have non-zero size.");
-  auto rank = [&](int64_t nans) {
-    if (nans && !skip_nan) return int64_t{-1};
-    int64_t count = r.n - nans;
-    return count ? (count - 1) / 2 : int64_t{-1};
+  check_row(r, "median");
+  check_not_bool(x, "median");
+  auto middle = [skip_nan]<class V>(V& v) {
+    auto nan = [](const auto& item) { return item.key != item.key; };
+    auto first_nan = std::find_if(v.begin(), v.end(), nan);
+    int64_t numbers = std::count_if(v.begin(), v.end(), std::not_fn(nan));
+    if (first_nan != v.end() && (!skip_nan || numbers == 0)) return first_nan->at;
+    auto at = v.begin() + (numbers - 1) / 2;
+    // Of equal ones, the one that a stable sort would put there.
+    std::nth_element(v.begin(), at, v.end(), [](const auto& a, const auto& b) {
+      return before(a.key, b.key) || (same(a.key, b.key) && a.at < b.at);
+    });
+    return at->at;
   };
-  return with_values(x, dim, select_rank(r, x, "median", rank), keepdim);
+  return with_values(x, dim, pick_each(r, x, "median", middle), keepdim);
 }
 
 Tensor median(const Tensor& x, bool skip_nan) {
   if (x.numel() == 0) return full({}, std::nan(""), x.dtype());
-  return median(reshape(x, Dims{-1}), 0, false, skip_nan)[0];
+  Tensor y = median(reshape(x.alias(), Dims{-1}), 0, false, skip_nan)[0];
+  // All elements that equal the median share its gradient.
+  if (recording(x))
+    record(y, skip_nan ? "NanmedianBackward0" : "MedianBackward0", {&x},
+           [x = save(x), y = Saved::output(y)](const Tensor& g) {
+             Tensor v = x(), m = y();
+             Tensor hit = logical_or(eq(v, m), logical_and(isnan(v), isnan(m)));
+             return masked(g / sum(to_dtype(hit, g.dtype())), hit);
+           });
+  return y;
 }
 
 std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim) {
   Rows r = rows_of(x, dim);
-  LAMPAS_CHECK_INDEX(r.n > 0, "mode(): Expected reduction dim ", r.dim, " to have non-zero size.");
-  Tensor at = empty(Dims{r.rows}, DType::I64);
-  for_ordered(x.dtype(), "mode", [&]<class T>(Type<T>) {
-    using K = decltype(key(T()));
-    const T* p = r.x.data<T>();
-    each_row(r, [&](int64_t i) {
-      std::vector<Item<K>> v(static_cast<size_t>(r.n));
-      for (int64_t j = 0; j < r.n; ++j) v[static_cast<size_t>(j)] = {key(p[i * r.n + j]), j};
-      sort_items(v, false);
-      // The longest run; the smallest value where several are as long; its last place.
-      int64_t best = 0, best_count = 0;
-      for (int64_t a = 0; a < r.n;) {
-        int64_t b = a;
-        while (b < r.n && same(v[static_cast<size_t>(a)].key, v[static_cast<size_t>(b)].key)) ++b;
-        if (b - a > best_count) best_count = b - a, best = v[static_cast<size_t>(b - 1)].at;
-        a = b;
-      }
-      at.data<int64_t>()[i] = best;
-    });
-  });
-  return with_values(x, dim, place(r, x, 1, at), keepdim);
+  check_row(r, "mode");
+  // The longest run; the smallest value where several are as long; its last place.
+  auto longest = []<class V>(V& v) {
+    std::sort(v.begin(), v.end(), Rising<decltype(v[0].key)>());
+    int64_t best = 0, best_count = 0;
+    for (auto a = v.begin(); a != v.end();) {
+      auto b = std::find_if(a, v.end(), [&](const auto& i) { return !same(a->key, i.key); });
+      if (b - a > best_count) best_count = b - a, best = (b - 1)->at;
+      a = b;
+    }
+    return best;
+  };
+  return with_values(x, dim, pick_each(r, x, "mode", longest), keepdim);
 }
 
 // ---- sets --------------------------------------------------------------------------------------
@@ -311,7 +399,7 @@ Unique unique_in_order(const Tensor& flat, const int64_t* order, const Dims& sha
 }  // namespace
 
 Unique unique(const Tensor& x) {
-  Tensor flat = reshape(contiguous(x.alias()), Dims{-1}), at = order(flat, 0, false);
+  Tensor flat = reshape(contiguous(x.alias()), Dims{-1}), at = order(flat, 0, false, true);
   return unique_in_order(flat, at.data<int64_t>(), x.sizes());
 }
 
@@ -344,92 +432,6 @@ Unique unique_rows(const Tensor& x, int64_t dim) {
   });
   u.values = index_select(x, dim, index_of(first));
   return u;
-}
-
-// ---- bins --------------------------------------------------------------------------------------
-Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool int32,
-                    const Tensor& sorter) {
-  LAMPAS_CHECK(sorted.dtype() == values.dtype(),
-               "torch.searchsorted(): boundary tensor and input value tensor should have same "
-               "dtype, but got boundary tensor dtype ",
-               dtype_name(sorted.dtype()), " and input value tensor dtype ",
-               dtype_name(values.dtype()));
-  bool shared = sorted.dim() == 1;
-  LAMPAS_CHECK(
-      shared || sorted.dim() == values.dim(),
-      "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions "
-      "of boundaries tensor and input value tensor must match, but we got boundaries tensor ",
-      sorted.sizes(), " and input value tensor ", values.sizes());
-  for (int64_t d = 0; !shared && d + 1 < sorted.dim(); ++d)
-    LAMPAS_CHECK(
-        sorted.size(d) == values.size(d),
-        "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions "
-        "of boundaries tensor and input value tensor must match, but we got boundaries tensor ",
-        sorted.sizes(), " and input value tensor ", values.sizes());
-  Tensor s = sorter.defined() ? gather(sorted.alias(), -1, sorter) : sorted.alias();
-  s = contiguous(s);
-  Tensor v = plain(values), y = empty(values.sizes(), DType::I64);
-  int64_t n = s.dim() ? s.size(-1) : 1, per = shared ? v.numel() : (v.dim() ? v.size(-1) : 1);
-  for_ordered(s.dtype(), "searchsorted", [&]<class T>(Type<T>) {
-    const T *p = s.data<T>(), *q = v.data<T>();
-    parallel_ranges(v.numel(), 4096, [&](int64_t b, int64_t e) {
-      for (int64_t i = b; i < e; ++i) {
-        const T* row = p + (shared ? 0 : i / per * n);
-        auto k = key(q[i]);
-        auto found =
-            right
-                ? std::upper_bound(row, row + n, k, [](auto x, T y) { return before(x, key(y)); })
-                : std::lower_bound(row, row + n, k, [](T x, auto y) { return before(key(x), y); });
-        y.data<int64_t>()[i] = found - row;
-      }
-    });
-  });
-  return int32 ? to_dtype(y, DType::I32) : y;
-}
-
-Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
-  LAMPAS_CHECK(x.dim() == 1 && is_integral(x.dtype()) && x.dtype() != DType::Bool,
-               "bincount only supports 1-d non-negative integral inputs.");
-  LAMPAS_CHECK(minlength >= 0, "minlength should be >= 0");
-  Tensor at = plain(to_dtype(x.alias(), DType::I64));
-  int64_t size = minlength;
-  for (int64_t i = 0; i < at.numel(); ++i) {
-    LAMPAS_CHECK(at.data<int64_t>()[i] >= 0,
-                 "bincount only supports 1-d non-negative integral inputs.");
-    size = std::max(size, at.data<int64_t>()[i] + 1);
-  }
-  if (!weights.defined()) {
-    Tensor y = zeros(Dims{size}, DType::I64);
-    for (int64_t i = 0; i < at.numel(); ++i) ++y.data<int64_t>()[at.data<int64_t>()[i]];
-    return y;
-  }
-  LAMPAS_CHECK(weights.dim() == 1 && weights.numel() == x.numel(),
-               "weights should be 1-d and have the same length as input");
-  DType d = weights.dtype() == DType::F32 ? DType::F32 : DType::F64;
-  return index_add(zeros(Dims{size}, d), 0, at, to_dtype(weights.alias(), d), 1);
-}
-
-Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
-  LAMPAS_CHECK(bins > 0, "bins must be > 0");
-  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()),
-                    "\"histogram_cpu\" not implemented for '", dtype_name(x.dtype()), "'");
-  Tensor v = plain(to_dtype(x.alias(), DType::F64));
-  if (low == high && v.numel()) {
-    low = *amin(v, {}, false).data<double>();
-    high = *amax(v, {}, false).data<double>();
-  }
-  if (low == high) low -= 1, high += 1;
-  LAMPAS_CHECK(std::isfinite(low) && std::isfinite(high), "range of [", low, ", ", high,
-               "] is not finite");
-  LAMPAS_CHECK(low < high, "max must be larger than min");
-  Tensor y = zeros(Dims{bins}, DType::F64);
-  for (int64_t i = 0; i < v.numel(); ++i) {
-    double e = v.data<double>()[i];
-    if (!(e >= low && e <= high)) continue;
-    auto bin = static_cast<int64_t>((e - low) / (high - low) * static_cast<double>(bins));
-    ++y.data<double>()[std::min(bin, bins - 1)];
-  }
-  return to_dtype(y, x.dtype());
 }
 
 }  // namespace lampas::ops

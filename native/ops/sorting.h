@@ -4,8 +4,9 @@
 
 namespace lampas::ops {
 
-// Values and int64 indices along a dimension; stable, NaN greatest.
-std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending);
+// Values and int64 indices along a dimension; NaN greatest. Equal elements come in the order that
+// PyTorch gives them: that of std::sort, or with `stable` as they stood.
+std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool stable = false);
 std::vector<Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest);
 std::vector<Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepdim);
 // The lower of two middle values; NaN wins, or is left out.

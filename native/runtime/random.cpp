@@ -434,6 +434,13 @@ void normal(Generator& g, DType d, void* out, int64_t n, double mean, double std
                 [&]<class T>(T*) { normal_of(g, static_cast<T*>(out), n, mean, std); });
 }
 
+void normal_in_pairs(Generator& g, DType d, void* out, int64_t n, double mean, double std) {
+  std::lock_guard lock(g.mutex());
+  with_floating("normal_", d, [&]<class T>(T*) {
+    fill_serial(static_cast<T*>(out), n, [&] { return g.normal() * std + mean; });
+  });
+}
+
 void log_normal(Generator& g, DType d, void* out, int64_t n, double mean, double std) {
   std::lock_guard lock(g.mutex());
   with_floating("log_normal_", d, [&]<class T>(T*) {

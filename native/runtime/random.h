@@ -110,6 +110,8 @@ const Transforms& transforms();
 // Floating dtypes.
 void uniform(Generator&, DType, void* out, int64_t n, double from, double to);
 void normal(Generator&, DType, void* out, int64_t n, double mean, double std);
+// As `normal` of fewer than 16 elements, for any n: what a tensor gets that is not contiguous.
+void normal_in_pairs(Generator&, DType, void* out, int64_t n, double mean, double std);
 void log_normal(Generator&, DType, void* out, int64_t n, double mean, double std);
 void cauchy(Generator&, DType, void* out, int64_t n, double median, double sigma);
 void exponential(Generator&, DType, void* out, int64_t n, double lambda);

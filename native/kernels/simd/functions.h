@@ -176,6 +176,17 @@ LAMPAS_INLINE T log_add_exp(T a, T b) {
   T m = a > b ? a : b, y = m + log1p_(exp_(-magnitude(a - b)));
   return (magnitude(a) == kInf<T>)&(a == b) ? a : y;
 }
+// The larger one (by its real part) plus log1p of the quotient: its imaginary part is not wrapped
+// to
+// (-pi, pi]. Where both real parts are -inf, the angle says nothing, and either one is the answer.
+template <class R>
+std::complex<R> log_add_exp(std::complex<R> a, std::complex<R> b) {
+  if (a != a || b != b) return {kNan<R>, kNan<R>};
+  if (b.real() > a.real()) std::swap(a, b);
+  if (a.real() == b.real() && magnitude(a.real()) == kInf<R>)
+    return a.real() < R(0) ? a : std::log(std::exp(a) + std::exp(b));
+  return a + log1p_(std::exp(b - a));
+}
 template <class T>
 LAMPAS_INLINE T log_add_exp2(T a, T b) {
   T m = a > b ? a : b, y = m + log1p_(exp2_(-magnitude(a - b))) * T(1.4426950408889634);
