@@ -1,5 +1,7 @@
 #include "bindings/autograd.h"
 
+#include <unordered_set>
+
 #include "autograd/accumulate.h"
 #include "autograd/autograd.h"
 #include "bindings/caster.h"
@@ -169,6 +171,37 @@ nb::object backward(nb::handle roots, nb::handle grads, nb::handle inputs, bool 
   return nb::steal(checked(to_py(run_backward(r, g, i, o))));
 }
 
+// Whether a gradient of `t` can reach a leaf other than `own`.
+bool depends_on_others(const Tensor& t, const std::unordered_set<const Node*>& own) {
+  Edge start = gradient_edge(t);
+  std::vector<const Node*> pending;
+  std::unordered_set<const Node*> seen;
+  auto visit = [&](const Edge& e) {
+    if (e.node && !own.contains(e.node.get()) && seen.insert(e.node.get()).second)
+      pending.push_back(e.node.get());
+  };
+  visit(start);
+  while (!pending.empty()) {
+    const Node* node = pending.back();
+    pending.pop_back();
+    if (node->is_accumulator()) return true;
+    for (size_t i = 0; i < node->edges.size(); ++i) visit(node->edges[i]);
+  }
+  return false;
+}
+nb::list depends(nb::handle tensors, nb::handle own) {
+  std::vector<Edge> kept;  // an accumulator lives as long as somebody points to it
+  std::unordered_set<const Node*> nodes;
+  for (const Tensor& t : tensors_of(own, "own"))
+    if (is_leaf(t) && requires_grad(t)) {
+      kept.push_back(gradient_edge(t));
+      nodes.insert(kept.back().node.get());
+    }
+  nb::list out;
+  for (const Tensor& t : tensors_of(tensors, "tensors")) out.append(depends_on_others(t, nodes));
+  return out;
+}
+
 std::string forward_stack() {
   Owned module(PyImport_ImportModule("traceback"));
   Owned lines(module ? PyObject_CallMethod(module.get(), "format_stack", nullptr) : nullptr);
@@ -192,6 +225,8 @@ void init_autograd(PyObject* module) {
   anomaly.describe = forward_stack;
   anomaly.warn = warn;
   m.def("_backward", &backward);
+  m.def("_depends_on_others", &depends, nb::arg("tensors"), nb::arg("own"),
+        "For each tensor: whether its graph has a leaf that is not in `own`.");
   m.def("_register_hook", &register_hook);
   m.def("_register_post_accumulate", &register_post_accumulate);
   m.def("_retain_grad", &retain_grad);

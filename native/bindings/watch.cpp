@@ -149,7 +149,8 @@ PyObject* call_named(PyObject* owner, const char* name, PyObject* const* args, s
   return op ? PyObject_Vectorcall(op.get(), args, n, nullptr) : nullptr;
 }
 bool looking() {
-  return watch.active && (watch.mode || watch.before || (watch.subclasses && !disabled));
+  return watch.active &&
+         (watch.mode || watch.transform || watch.before || (watch.subclasses && !disabled));
 }
 
 PyObject* tensor_object() { return reinterpret_cast<PyObject*>(tensor_type); }
@@ -352,12 +353,39 @@ PyObject* Watch::ask_mode(PyObject* func, PyObject* const* args, Py_ssize_t n, P
   return r.get() == Py_NotImplemented ? nullptr : r.release();
 }
 
+namespace {
+// Whether a value is a transformed tensor, or a list or tuple with one.
+bool holds(PyObject* o, PyTypeObject* type, int depth) {
+  if (Py_TYPE(o) == type) return true;
+  if (depth == 0 || (!PyTuple_Check(o) && !PyList_Check(o))) return false;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+    if (holds(PySequence_Fast_GET_ITEM(o, i), type, depth - 1)) return true;
+  return false;
+}
+}  // namespace
+
+PyObject* Watch::ask_transform(PyObject* func, const char* name, PyObject* const* args,
+                               Py_ssize_t n, PyObject* names) {
+  constexpr int kDepth = 3;
+  Py_ssize_t all = n + (names ? PyTuple_GET_SIZE(names) : 0);
+  auto* type = reinterpret_cast<PyTypeObject*>(transformed.get());
+  bool wanted = drawing.contains(name);
+  for (Py_ssize_t i = 0; i < all && !wanted; ++i) wanted = holds(args[i], type, kDepth);
+  if (!wanted) return nullptr;
+  Owned called = Owned::share(transform.get()), a = tuple_of(args, n),
+        k = kwargs_of(args, n, names);
+  Owned r(checked(PyObject_CallFunction(called.get(), "OsOO", func, name, a.get(), k.get())));
+  return r.get() == Py_NotImplemented ? nullptr : r.release();
+}
+
 PyObject* Watch::redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                           PyObject* names) {
   if (mode)
     if (PyObject* r = ask_mode(func, args, n, names)) return r;
   if (subclasses && !disabled)
     if (PyObject* r = try_torch_function(func, name, args, n, names)) return r;
+  if (transform)
+    if (PyObject* r = ask_transform(func, name, args, n, names)) return r;
   if (before) {
     seen_args_ = tuple_of(args, n);
     seen_kwargs_ = kwargs_of(args, n, names);
@@ -406,6 +434,15 @@ void define_functions(nb::module_& m) {
         return old;
       },
       nb::arg("mode").none());
+  m.def(
+      "_set_transform",
+      [owned](nb::object function, nb::object type, const std::vector<std::string>& drawing) {
+        watch.transform = owned(function);
+        watch.transformed = owned(type);
+        watch.drawing = {drawing.begin(), drawing.end()};
+        watch.update();
+      },
+      nb::arg("function").none(), nb::arg("type").none(), nb::arg("drawing"));
   m.def("_torch_function_default", &default_implementation, nb::arg("cls"), nb::arg("func"),
         nb::arg("types"), nb::arg("args") = nb::tuple(), nb::arg("kwargs").none() = nb::none());
   m.def(

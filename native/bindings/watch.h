@@ -1,7 +1,9 @@
 // Who looks on as operators are called: profiler, tracer, function modes, `__torch_function__` of
-// subclasses. With nobody looking a call pays one load and one branch.
+// subclasses, batched tensors of vmap. With nobody looking a call pays one load and one branch.
 #pragma once
 #include <functional>
+#include <string>
+#include <unordered_set>
 
 #include "bindings/object.h"
 
@@ -13,16 +15,22 @@ struct Watch {
   // `mode(func, args, kwargs)` may take the call over by returning something other than
   // NotImplemented (function modes). A mode is off while it runs.
   Owned before, after, mode;
+  // `transform(func, name, args, kwargs)`, set while vmap runs, takes over the calls that have an
+  // instance of `transformed` among their arguments, and those of the operators in `drawing`.
+  Owned transform, transformed;
+  std::unordered_set<std::string> drawing;
   bool subclasses = false;  // whether there has been an instance of a subclass of Tensor
 
   // What `mode`, or an argument's `__torch_function__`, makes of the call; null: nobody took it.
   PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                      PyObject* names);
   PyObject* around(const char* name, const std::function<PyObject*()>& call);
-  void update() { active = before || after || mode || subclasses; }
+  void update() { active = before || after || mode || transform || subclasses; }
 
  private:
   PyObject* ask_mode(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* names);
+  PyObject* ask_transform(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
+                          PyObject* names);
   // The arguments of the call that `around` is about to surround; null where nobody wants them.
   Owned seen_args_, seen_kwargs_;
 };

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lampas import _C
 from lampas._tensor import Tensor
+
+_forward_modes = 0
+
+
+@contextlib.contextmanager
+def forward_mode() -> Iterator[None]:
+    """Within the ``with`` block a backward pass serves forward mode: functions use their `jvp`."""
+    global _forward_modes
+    _forward_modes += 1
+    try:
+        yield
+    finally:
+        _forward_modes -= 1
 
 
 class FunctionCtx:
@@ -19,6 +34,7 @@ class FunctionCtx:
         self.non_differentiable: tuple[Tensor, ...] | None = None
         self.materialize_grads = True
         self.needs_input_grad: tuple[bool, ...] = ()
+        self._inputs: tuple[Any, ...] = ()  # shape and dtype of each tensor, where jvp wants them
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keeps tensors for backward; changing them in place afterwards is an error there."""
@@ -88,9 +104,34 @@ class Function(FunctionCtx):
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """The tangents of forward's results, from those of its arguments: forward mode."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with "
+            "forward mode AD."
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], *args: Any) -> Any:
+        """``(outputs, out_dims)`` of a whole batch: what vmap runs instead of forward.
+
+        Args:
+            info: has `batch_size` and `randomness`.
+            in_dims: which dimension of each argument counts the samples, or None.
+            args: the arguments of a whole batch.
+        """
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or "
+            "set generate_vmap_rule=True."
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs forward and records backward."""
+        batched = sys.modules.get("lampas.func._custom")
+        if batched is not None and batched.concerns(args):
+            return batched.apply(cls, args, kwargs)
         ctx = cls()
         differentiable = _C.is_grad_enabled() and any(
             isinstance(a, Tensor) and a.requires_grad for a in args
@@ -107,16 +148,47 @@ class Function(FunctionCtx):
             _C._set_grad_enabled(before)
         if not differentiable:
             return output
+        if cls.jvp is not Function.jvp:
+            ctx._inputs = tuple((a.shape, a.dtype) if isinstance(a, Tensor) else None for a in args)
         single = not isinstance(output, (tuple, list))
         outputs = (output,) if single else tuple(output)
         connected = _C._connect_function(ctx, f"{cls.__name__}Backward", args, outputs, True)
         return connected[0] if single else connected
 
     def _run_backward(self, grads: tuple[Any, ...]) -> Any:
+        if _forward_modes and type(self).jvp is not Function.jvp:
+            return self._transposed_jvp(grads)
         method = type(self).backward
         if method is Function.backward:
             method = type(self).vjp
         return method(self, *grads)
+
+
+    def _transposed_jvp(self, grads: tuple[Any, ...]) -> Any:
+        """The gradients that `jvp` implies, recorded: jvp is linear, and differentiated."""
+        tangents = [
+            None if about is None else _C.zeros(about[0], dtype=about[1], requires_grad=wanted)
+            for about, wanted in zip(self._inputs, self.needs_input_grad, strict=True)
+        ]
+        before = _C._set_grad_enabled(True)
+        try:
+            results = type(self).jvp(self, *tangents)
+            results = results if isinstance(results, (tuple, list)) else (results,)
+            pairs = [
+                (r, g) for r, g in zip(results, grads, strict=True)
+                if isinstance(r, Tensor) and r.requires_grad and g is not None
+            ]  # fmt: skip
+            places = [i for i, wanted in enumerate(self.needs_input_grad) if wanted]
+            found = _C._backward(
+                [r for r, _ in pairs], [g for _, g in pairs], [tangents[i] for i in places],
+                True, True, True, False,
+            )  # fmt: skip
+        finally:
+            _C._set_grad_enabled(before)
+        result: list[Any] = [None] * len(tangents)
+        for i, g in zip(places, found, strict=True):
+            result[i] = g
+        return tuple(result)
 
 
 def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
