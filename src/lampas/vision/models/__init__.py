@@ -6,8 +6,8 @@ into the cache of :mod:`lampas.hub`, when they are asked for.
 
 >>> from lampas.vision import models
 >>> model = models.resnet18(num_classes=10)
->>> model(lampas.zeros(1, 3, 32, 32)).shape
-torch.Size([1, 10])
+>>> model(lampas.zeros(2, 3, 32, 32)).shape
+torch.Size([2, 10])
 """
 
 from lampas.models import LeNet

@@ -124,8 +124,8 @@ def _imagenet() -> list[str]:
 def _member(entry: dict[str, Any]) -> Weights:
     from lampas.vision.models._presets import ImageClassification, SemanticSegmentation
 
-    kind = entry.get("categories", "imagenet") if "categories" in entry else "imagenet"
-    preset = SemanticSegmentation if kind == "voc" else ImageClassification
+    kind = entry.get("categories", "imagenet")
+    preset: Any = SemanticSegmentation if kind == "voc" else ImageClassification
     meta = {
         "num_params": entry["num_params"],
         "min_size": tuple(entry.get("min_size", (1, 1))),
@@ -154,6 +154,7 @@ def weights_enum(name: str) -> Any:
     members = {key: _member(entry) for key, entry in entries.items()}
     if default is not None:
         members["DEFAULT"] = members[default]
-    enum = WeightsEnum(name, members)  # type: ignore[call-overload]
+    make: Any = WeightsEnum
+    enum = make(name, members)
     enum.__module__ = "lampas.vision.models"
     return enum

@@ -312,7 +312,7 @@ def _large(kwargs: dict[str, Any], width: float, depth: float, dropout: float) -
 
 def _v2(kwargs: dict[str, Any], size: str, dropout: float) -> EfficientNet:
     rows = _V2[size]
-    settings = [
+    settings: list[MBConvConfig | FusedMBConvConfig] = [
         *(FusedMBConvConfig(*row) for row in rows[:3]),
         *(MBConvConfig(*row) for row in rows[3:]),
     ]

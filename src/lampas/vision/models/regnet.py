@@ -259,7 +259,8 @@ class RegNet(nn.Module):
         for m in self.modules():
             # By the size of the output, over all groups.
             fan_out = m.out_channels * math.prod(m.kernel_size) if isinstance(m, nn.Conv2d) else 1
-            initialize([m], conv=normal(math.sqrt(2 / fan_out)), linear=normal(0.01))
+            draw = normal(math.sqrt(2 / fan_out))
+            initialize([m], draw, normal(0.01), zero_bias=not isinstance(m, nn.Conv2d))
 
     def forward(self, x: Tensor) -> Tensor:
         """Scores (N, num_classes) of images (N, 3, H, W)."""

@@ -209,7 +209,7 @@ class ResNet(nn.Module):
         initialize(self.modules(), conv=kaiming_fan_out)
         if zero_init_residual:
             for m in self.modules():
-                last = getattr(m, "bn3", None) or getattr(m, "bn2", None)
+                last: Any = getattr(m, "bn3", None) or getattr(m, "bn2", None)
                 if isinstance(m, (BasicBlock, Bottleneck)) and last.weight is not None:
                     nn.init.zeros_(last.weight)
 

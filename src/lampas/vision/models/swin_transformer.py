@@ -265,7 +265,7 @@ class ShiftedWindowAttentionV2(ShiftedWindowAttention):
 
     def _qkv(self, x: Tensor) -> Tensor:
         # Keys have no bias.
-        bias = self.qkv.bias
+        bias: Tensor | None = self.qkv.bias
         if bias is not None:
             dim = bias.numel() // 3
             bias = lampas.cat([bias[:dim], lampas.zeros_like(bias[:dim]), bias[2 * dim :]])

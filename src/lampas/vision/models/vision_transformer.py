@@ -243,12 +243,14 @@ class VisionTransformer(nn.Module):
         return stem
 
     def _draw(self) -> None:
-        if isinstance(self.conv_proj, nn.Conv2d):
+        stem: Any = self.conv_proj
+        if isinstance(stem, nn.Conv2d):
             fan_in = 3 * self.patch_size**2
-            nn.init.trunc_normal_(self.conv_proj.weight, std=math.sqrt(1 / fan_in))
-            nn.init.zeros_(self.conv_proj.bias)
+            nn.init.trunc_normal_(stem.weight, std=math.sqrt(1 / fan_in))
+            if stem.bias is not None:
+                nn.init.zeros_(stem.bias)
         else:
-            last: Any = self.conv_proj.conv_last
+            last = stem.conv_last
             nn.init.normal_(last.weight, mean=0.0, std=math.sqrt(2.0 / last.out_channels))
             nn.init.zeros_(last.bias)
         if self.representation_size is not None:
@@ -280,7 +282,7 @@ def _sized(kwargs: dict[str, Any], weights: WeightsEnum) -> None:
     fix(kwargs, "image_size", weights.meta["min_size"][0])
 
 
-def _build(kwargs: dict[str, Any], *numbers: int) -> VisionTransformer:
+def _build(kwargs: dict[str, Any], *numbers: Any) -> VisionTransformer:
     return VisionTransformer(kwargs.pop("image_size", 224), *numbers, **kwargs)
 
 
