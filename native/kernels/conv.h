@@ -1,6 +1,34 @@
+// Convolutions over up to three spatial dimensions, one group at a time.
 #pragma once
+#include <cstdint>
+
 #include "core/dtype.h"
 #include "kernels/env.h"
+
 namespace lampas::kernels {
-struct ConvTable {};
+
+// y[i][o][p] = bias[o] + sum over c, t of w[o][c][t] * x[i][c][p * stride + tap[t]], with x zero
+// outside its sizes. Strides in elements; the spatial dimensions of x and y are contiguous.
+struct ConvShape {
+  int64_t images, channels, outputs;
+  int64_t in[3], out[3], stride[3];
+  int64_t taps;
+  const int64_t (*tap)[3];  // where a tap lies relative to p * stride; may be negative
+  const int64_t* w_tap;     // where a tap lies in the filter
+  int64_t x_image, x_channel, y_image, y_output, w_output, w_channel;
+
+  int64_t in_size() const { return in[0] * in[1] * in[2]; }
+  int64_t out_size() const { return out[0] * out[1] * out[2]; }
+};
+
+// All answer false where there is no scratch memory left; the result is then unfinished.
+struct ConvTable {
+  // y from x, w and bias (or null).
+  bool (*correlate[kDTypes])(const ConvShape&, const void* x, const void* w, const void* bias,
+                             void* y, const Env&);
+  // gw[o][c][t] = sum over i, p of gy[i][o][p] * x[i][c][p * stride + tap[t]]; contiguous.
+  bool (*weight_grad[kDTypes])(const ConvShape&, const void* x, const void* gy, void* gw,
+                               const Env&);
+};
+
 }  // namespace lampas::kernels

@@ -15,4 +15,25 @@ struct Env {
   void (*free)(void* p, size_t bytes);
 };
 
+// Scratch memory for `count` elements, given back at the end of the scope. Test it before use.
+template <class T>
+class Scratch {
+ public:
+  Scratch(const Env& env, int64_t count)
+      : env_(env), bytes_(static_cast<size_t>(count) * sizeof(T)),
+        data_(static_cast<T*>(env.alloc(bytes_))) {}
+  ~Scratch() {
+    if (data_) env_.free(data_, bytes_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  explicit operator bool() const { return data_ != nullptr; }
+  T* get() const { return data_; }
+
+ private:
+  const Env& env_;
+  size_t bytes_;
+  T* data_;
+};
+
 }  // namespace lampas::kernels

@@ -5,85 +5,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/gemm_block.h"
+
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-#if defined(__AVX512F__)
-constexpr int kBytes = 64, kMR = 12, kNV = 2;
-#elif defined(__AVX2__)
-constexpr int kBytes = 32, kMR = 6, kNV = 2;
-#else
-constexpr int kBytes = 16, kMR = 4, kNV = 2;
-#endif
-
 template <class T>
-struct Kernel {
-  using V [[gnu::vector_size(kBytes), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
-  static constexpr int lanes = kBytes / sizeof(T), NR = kNV * lanes, MR = kMR;
-
-  struct Tile {
-    const T *a, *b;
-    int64_t a_rs, a_cs, b_rs, k;
-    T* c;
-    int64_t c_rs;
-    const T* bias;
-    bool accumulate, relu;
-  };
-
-  // R rows, all NR columns of C; the columns beyond `cols` are dropped on the way out.
-  template <int R>
-  static void block(const Tile& t, int cols) {
-    V acc[R][kNV] = {};
-    const T *a = t.a, *b = t.b;
-    for (int64_t p = 0; p < t.k; ++p, a += t.a_cs, b += t.b_rs) {
-      V bv[kNV];
-      for (int v = 0; v < kNV; ++v) bv[v] = *reinterpret_cast<const V*>(b + v * lanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        V av = a[r * t.a_rs] - V{};
-        for (int v = 0; v < kNV; ++v) acc[r][v] += av * bv[v];
-      }
-    }
-    T last[NR];
-    for (int r = 0; r < R; ++r) {
-      T* c = t.c + r * t.c_rs;
-      T* out = cols == NR ? c : last;
-      for (int v = 0; v < kNV; ++v) {
-        V x = acc[r][v];
-        if (t.bias) x += load(t.bias, v, cols);
-        if (t.accumulate) x += load(c, v, cols);
-        if (t.relu) x = x < T(0) ? V{} : x;
-        *reinterpret_cast<V*>(out + v * lanes) = x;
-      }
-      if (cols != NR) std::memcpy(c, last, static_cast<size_t>(cols) * sizeof(T));
-    }
-  }
-  static V load(const T* p, int v, int cols) {
-    if (cols == NR) return *reinterpret_cast<const V*>(p + v * lanes);
-    V x = {};
-    for (int i = 0; i < lanes && v * lanes + i < cols; ++i) x[i] = p[v * lanes + i];
-    return x;
-  }
-
-  static void rows(const Tile& t, int r, int cols) {
-    switch (r) {
-#define ROWS(n) \
-  case n:       \
-    return block<n>(t, cols);
-      ROWS(1)
-      ROWS(2)
-      ROWS(3)
-      ROWS(4)
-#if defined(__AVX2__)
-      ROWS(5)
-      ROWS(6)
-#endif
-#if defined(__AVX512F__)
-      ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
-#endif
-#undef ROWS
-    }
-  }
+struct Kernel : Block<T> {
+  using typename Block<T>::V;
+  using typename Block<T>::Tile;
+  using Block<T>::lanes, Block<T>::NR, Block<T>::MR, Block<T>::rows;
 
   // Panel j of B, rows k0..k0+k: [k][NR], zeros beyond n.
   static void pack_b(T* to, const T* b, int64_t rs, int64_t cs, int64_t k, int64_t cols) {

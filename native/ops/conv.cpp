@@ -1,141 +1,20 @@
-// Convolution as a matrix product: each group's patches are the columns of a matrix.
+// Convolution: checks, forward and both gradients, each of which is a convolution again.
 #include "ops/conv.h"
 
 #include "autograd/autograd.h"
+#include "ops/conv_plan.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/join.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
-#include "ops/types.h"
 #include "ops/views.h"
-#include "runtime/pool.h"
 
 namespace lampas::ops {
 
 namespace {
-// The window of a convolution over one image: sizes padded to three spatial dimensions.
-struct Window {
-  int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1};
-  int64_t stride[3] = {1, 1, 1}, pad[3] = {0, 0, 0}, dilation[3] = {1, 1, 1};
-  int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
-  int64_t in_size() const { return in[0] * in[1] * in[2]; }
-  int64_t out_size() const { return out[0] * out[1] * out[2]; }
-};
-
-Window window_of(IntSpan in, IntSpan out, IntSpan kernel, const ConvArgs& a) {
-  Window w;
-  size_t n = kernel.size(), lead = 3 - n;
-  for (size_t i = 0; i < n; ++i) {
-    w.in[lead + i] = in[i];
-    w.out[lead + i] = out[i];
-    w.kernel[lead + i] = kernel[i];
-    w.stride[lead + i] = a.stride[i];
-    w.pad[lead + i] = a.padding[i];
-    w.dilation[lead + i] = a.dilation[i];
-  }
-  return w;
-}
-
-// f(offset of the column row, offset in the image, valid) along the innermost output dimension.
-template <class T, bool Gather>
-void walk_patches(const Window& w, T* image, T* columns, int64_t channels) {
-  int64_t L = w.out_size(), plane = w.in_size();
-  auto one = [&](int64_t row) {
-    int64_t tap = row % w.taps(), c = row / w.taps();
-    int64_t k2 = tap % w.kernel[2], k1 = tap / w.kernel[2] % w.kernel[1],
-            k0 = tap / w.kernel[2] / w.kernel[1];
-    T *col = columns + row * L, *img = image + c * plane;
-    for (int64_t o0 = 0; o0 < w.out[0]; ++o0) {
-      int64_t i0 = o0 * w.stride[0] - w.pad[0] + k0 * w.dilation[0];
-      for (int64_t o1 = 0; o1 < w.out[1]; ++o1, col += w.out[2]) {
-        int64_t i1 = o1 * w.stride[1] - w.pad[1] + k1 * w.dilation[1];
-        if (i0 < 0 || i0 >= w.in[0] || i1 < 0 || i1 >= w.in[1]) {
-          if constexpr (Gather)
-            for (int64_t o2 = 0; o2 < w.out[2]; ++o2) col[o2] = T(0);
-          continue;
-        }
-        T* line = img + (i0 * w.in[1] + i1) * w.in[2];
-        int64_t i2 = k2 * w.dilation[2] - w.pad[2];
-        for (int64_t o2 = 0; o2 < w.out[2]; ++o2, i2 += w.stride[2]) {
-          bool inside = i2 >= 0 && i2 < w.in[2];
-          if constexpr (Gather)
-            col[o2] = inside ? line[i2] : T(0);
-          else if (inside)
-            line[i2] = static_cast<T>(line[i2] + col[o2]);
-        }
-      }
-    }
-  };
-  // Scattering adds taps of one channel to the same memory: a channel at a time per task.
-  if constexpr (Gather)
-    parallel_ranges(channels * w.taps(), std::max<int64_t>(1, 16384 / std::max<int64_t>(L, 1)),
-                    [&](int64_t b, int64_t e) {
-                      for (int64_t r = b; r < e; ++r) one(r);
-                    });
-  else
-    parallel_for(channels, [&](int64_t c) {
-      for (int64_t t = 0; t < w.taps(); ++t) one(c * w.taps() + t);
-    });
-}
-
-// [N, C, in...] -> [N, C * taps, L] and its adjoint.
-Tensor unfold_patches(const Tensor& x, const Window& w) {
-  Tensor xc = plain(x), y = empty(Dims{x.size(0), x.size(1) * w.taps(), w.out_size()}, x.dtype());
-  for_dtype(x.dtype(), [&]<class T>(Type<T>) {
-    if constexpr (!std::is_same_v<T, f16> && !std::is_same_v<T, bf16> && !std::is_same_v<T, bool>)
-      walk_patches<T, true>(w, xc.data<T>(), y.data<T>(), x.size(0) * x.size(1));
-  });
-  return y;
-}
-Tensor fold_patches(const Tensor& cols, const Window& w, int64_t channels, IntSpan in) {
-  Dims sizes{cols.size(0), channels};
-  for (int64_t s : in) sizes.push_back(s);
-  Tensor c = plain(cols), x = zeros(sizes, cols.dtype());
-  for_dtype(x.dtype(), [&]<class T>(Type<T>) {
-    if constexpr (!std::is_same_v<T, f16> && !std::is_same_v<T, bf16> && !std::is_same_v<T, bool>)
-      walk_patches<T, false>(w, x.data<T>(), c.data<T>(), cols.size(0) * channels);
-  });
-  return x;
-}
-
 Dims spatial(const Tensor& t) { return IntSpan(t.sizes()).subspan(2); }
-
-// Forward, without a graph: patches times weights, group by group.
-Tensor correlate(const Tensor& x, const Tensor& weight, const ConvArgs& a, IntSpan out_size) {
-  Window w = window_of(spatial(x), out_size, spatial(weight), a);
-  int64_t n = x.size(0), g = a.groups, o = weight.size(0), cg = weight.size(1);
-  Tensor cols = reshape(unfold_patches(x, w), Dims{n * g, cg * w.taps(), w.out_size()});
-  Tensor wm = reshape(weight.alias(), Dims{1, g, o / g, cg * w.taps()});
-  Tensor wide =
-      reshape(expand(wm, Dims{n, g, o / g, cg * w.taps()}), Dims{n * g, o / g, cg * w.taps()});
-  if (g == 1) wide = reshape(weight.alias(), Dims{1, o, cg * w.taps()});
-  Tensor y = matmul(g == 1 ? expand(wide, Dims{n, o, cg * w.taps()}) : wide, cols);
-  Dims sizes{n, o};
-  for (int64_t s : out_size) sizes.push_back(s);
-  return reshape(y, sizes);
-}
-
-// The gradient of correlate with respect to x: weights times gradients, folded back.
-Tensor correlate_input(const Tensor& gy, const Tensor& weight, const ConvArgs& a, IntSpan in_size) {
-  Window w = window_of(in_size, spatial(gy), spatial(weight), a);
-  int64_t n = gy.size(0), g = a.groups, o = weight.size(0), cg = weight.size(1);
-  Tensor wm = transpose(reshape(weight.alias(), Dims{1, g, o / g, cg * w.taps()}), 2, 3);
-  Tensor gm = reshape(gy.alias(), Dims{n, g, o / g, w.out_size()});
-  Tensor cols = matmul(expand(wm, Dims{n, g, cg * w.taps(), o / g}), gm);
-  return fold_patches(reshape(cols, Dims{n, g * cg * w.taps(), w.out_size()}), w, g * cg, in_size);
-}
-
-// The gradient of correlate with respect to the weight: gradients times patches, over the batch.
-Tensor correlate_weight(const Tensor& gy, const Tensor& x, const ConvArgs& a, IntSpan weight_size) {
-  Window w = window_of(spatial(x), spatial(gy), weight_size.subspan(2), a);
-  int64_t n = x.size(0), g = a.groups, o = weight_size[0], cg = weight_size[1];
-  Tensor cols = reshape(unfold_patches(x, w), Dims{n, g, cg * w.taps(), w.out_size()});
-  Tensor gm = reshape(gy.alias(), Dims{n, g, o / g, w.out_size()});
-  Tensor gw = sum(matmul(gm, transpose(cols, 2, 3)), Dims{0});
-  return reshape(gw, weight_size);
-}
 
 Dims conv_output(const Tensor& x, const Tensor& weight, const ConvArgs& a) {
   Dims out;
@@ -200,7 +79,10 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
   Tensor gw;
   {
     GradGuard off(false);
-    gw = a.transposed ? correlate_weight(x, g, a, size) : correlate_weight(g, x, a, size);
+    if (size.empty() || product(size) == 0 || g.numel() == 0 || x.numel() == 0 || x.is_meta())
+      gw = zeros(size, x.dtype(), x.device());
+    else
+      gw = a.transposed ? correlate_weight(x, g, a, size) : correlate_weight(g, x, a, size);
   }
   if (recording(g, x))
     record(gw, "ConvolutionWeightBackward0", {&g, &x},
@@ -222,11 +104,6 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
   return gw;
 }
 
-Tensor add_bias(const Tensor& y, const Tensor& bias) {
-  Dims shape(y.sizes().size(), 1);
-  shape[1] = bias.numel();
-  return add(y, reshape(bias.alias(), shape));
-}
 }  // namespace
 
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvArgs& a) {
@@ -247,8 +124,8 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
     if (x.is_meta() || product(sizes) == 0 || x.numel() == 0)
       y = zeros(sizes, x.dtype(), x.device());
     else
-      y = a.transposed ? correlate_input(x, weight, a, out) : correlate(x, weight, a, out);
-    if (bias.defined()) y = add_bias(y, bias);
+      y = a.transposed ? correlate_input(x, weight, bias, a, out)
+                       : correlate(x, weight, bias, a, out);
   }
   if (recording(x, weight, bias))
     record(y, "ConvolutionBackward0", {&x, &weight, &bias},

@@ -1,0 +1,132 @@
+// The inner block of all matrix products: R rows by NR columns of C held in registers.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/simd/vector.h"
+
+namespace lampas::kernels::LAMPAS_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64, kBlockRows = 12;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32, kBlockRows = 6;
+#else
+inline constexpr int kVectorBytes = 16, kBlockRows = 4;
+#endif
+
+template <class T>
+struct Block {
+  using V [[gnu::vector_size(kVectorBytes), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
+  static constexpr int kNV = 2, lanes = kVectorBytes / sizeof(T), NR = kNV * lanes, MR = kBlockRows;
+
+  struct Tile {
+    const T *a, *b;
+    int64_t a_rs, a_cs, b_rs, k;  // B: rows of NR elements, b_rs apart
+    T* c;
+    int64_t c_rs;
+    const T* bias = nullptr;      // one for each column
+    const T* row_bias = nullptr;  // one for each row
+    bool accumulate = false, relu = false;
+  };
+
+  // R rows, all NR columns of C; the columns beyond `cols` are dropped on the way out.
+  template <int R>
+  static void block(const Tile& t, int cols) {
+    V acc[R][kNV] = {};
+    const T *a = t.a, *b = t.b;
+    for (int64_t p = 0; p < t.k; ++p, a += t.a_cs, b += t.b_rs) {
+      V bv[kNV];
+      for (int v = 0; v < kNV; ++v) bv[v] = *reinterpret_cast<const V*>(b + v * lanes);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) {
+        V av = a[r * t.a_rs] - V{};
+        for (int v = 0; v < kNV; ++v) acc[r][v] += av * bv[v];
+      }
+    }
+    T last[NR];
+    for (int r = 0; r < R; ++r) {
+      T* c = t.c + r * t.c_rs;
+      T* out = cols == NR ? c : last;
+      for (int v = 0; v < kNV; ++v) {
+        V x = acc[r][v];
+        if (t.bias) x += load(t.bias, v, cols);
+        if (t.row_bias) x += t.row_bias[r] - V{};
+        if (t.accumulate) x += load(c, v, cols);
+        if (t.relu) x = x < T(0) ? V{} : x;
+        *reinterpret_cast<V*>(out + v * lanes) = x;
+      }
+      if (cols != NR) std::memcpy(c, last, static_cast<size_t>(cols) * sizeof(T));
+    }
+  }
+  static V load(const T* p, int v, int cols) {
+    if (cols == NR) return *reinterpret_cast<const V*>(p + v * lanes);
+    V x = {};
+    for (int i = 0; i < lanes && v * lanes + i < cols; ++i) x[i] = p[v * lanes + i];
+    return x;
+  }
+
+  static void rows(const Tile& t, int r, int cols) {
+    switch (r) {
+#define ROWS(n) \
+  case n:       \
+    return block<n>(t, cols);
+      ROWS(1)
+      ROWS(2)
+      ROWS(3)
+      ROWS(4)
+#if defined(__AVX2__)
+      ROWS(5)
+      ROWS(6)
+#endif
+#if defined(__AVX512F__)
+      ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12)
+#endif
+#undef ROWS
+    }
+  }
+};
+
+// The largest block height <= Block::MR that cuts m rows into blocks of nearly one height.
+inline int64_t even_rows(int64_t m) {
+  int64_t blocks = (m + kBlockRows - 1) / kBlockRows;
+  return (m + blocks - 1) / std::max<int64_t>(blocks, 1);
+}
+
+// Square transposition in registers: log2(lanes) rounds, each of which interleaves row i with row
+// i + lanes / 2.
+template <class T>
+struct Transpose {
+  static constexpr int N = kVectorBytes / sizeof(T);
+  using V = Vector<T, N>;
+
+  template <int kFrom, int... kI>
+  [[gnu::always_inline]] static V zip(V a, V b, std::integer_sequence<int, kI...>) {
+    return shuffle<T, N, (kFrom + kI / 2 + (kI % 2) * N)...>(a, b);
+  }
+  [[gnu::always_inline]] static void round(const V* in, V* out) {
+    using I = std::make_integer_sequence<int, N>;
+#pragma GCC unroll 8
+    for (int i = 0; i < N / 2; ++i) {
+      out[2 * i] = zip<0>(in[i], in[i + N / 2], I{});
+      out[2 * i + 1] = zip<N / 2>(in[i], in[i + N / 2], I{});
+    }
+  }
+  // to[j * to_rs + i] = from[i * from_rs + j] for i, j < N
+  static void run(const T* from, int64_t from_rs, T* to, int64_t to_rs) {
+    V x[N], y[N];
+#pragma GCC unroll 16
+    for (int i = 0; i < N; ++i) std::memcpy(&x[i], from + i * from_rs, sizeof(V));
+    V *in = x, *out = y;
+#pragma GCC unroll 4
+    for (int n = 1; n < N; n *= 2) {
+      round(in, out);
+      std::swap(in, out);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < N; ++i) std::memcpy(to + i * to_rs, &in[i], sizeof(V));
+  }
+};
+
+}  // namespace lampas::kernels::LAMPAS_ISA
