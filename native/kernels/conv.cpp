@@ -4,6 +4,9 @@
 
 namespace lampas::kernels::LAMPAS_ISA {
 
-void fill_conv(Table& t) { fill_conv_direct(t.conv); }
+void fill_conv(Table& t) {
+  fill_conv_depthwise(t.conv);
+  fill_conv_direct(t.conv);
+}
 
 }  // namespace lampas::kernels::LAMPAS_ISA

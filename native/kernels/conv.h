@@ -1,4 +1,4 @@
-// Convolutions over up to three spatial dimensions, one group at a time.
+// Convolutions over up to three spatial dimensions.
 #pragma once
 #include <cstdint>
 
@@ -8,14 +8,16 @@
 namespace lampas::kernels {
 
 // y[i][o][p] = bias[o] + sum over c, t of w[o][c][t] * x[i][c][p * stride + tap[t]], with x zero
-// outside its sizes. Strides in elements; the spatial dimensions of x and y are contiguous.
+// outside its sizes, in every group. Strides in elements; the spatial dimensions of x and y are
+// contiguous.
 struct ConvShape {
-  int64_t images, channels, outputs;
+  int64_t images, groups, channels, outputs;  // channels and outputs of one group
   int64_t in[3], out[3], stride[3];
   int64_t taps;
   const int64_t (*tap)[3];  // where a tap lies relative to p * stride; may be negative
   const int64_t* w_tap;     // where a tap lies in the filter
   int64_t x_image, x_channel, y_image, y_output, w_output, w_channel;
+  int64_t x_group, y_group, w_group;
 
   int64_t in_size() const { return in[0] * in[1] * in[2]; }
   int64_t out_size() const { return out[0] * out[1] * out[2]; }
@@ -26,9 +28,14 @@ struct ConvTable {
   // y from x, w and bias (or null).
   bool (*correlate[kDTypes])(const ConvShape&, const void* x, const void* w, const void* bias,
                              void* y, const Env&);
+  // The same for one channel and one output in a group.
+  bool (*depthwise[kDTypes])(const ConvShape&, const void* x, const void* w, const void* bias,
+                             void* y, const Env&);
   // gw[o][c][t] = sum over i, p of gy[i][o][p] * x[i][c][p * stride + tap[t]]; contiguous.
   bool (*weight_grad[kDTypes])(const ConvShape&, const void* x, const void* gy, void* gw,
                                const Env&);
+  bool (*depthwise_weight_grad[kDTypes])(const ConvShape&, const void* x, const void* gy, void* gw,
+                                         const Env&);
 };
 
 }  // namespace lampas::kernels

@@ -37,8 +37,12 @@ struct Correlate : Block<T> {
 
   Correlate(const ConvShape& shape, const void* x, const void* w_, const void* bias_, void* y_,
             const Env& e)
-      : s(shape), patches(s, x), w(static_cast<const T*>(w_)), bias(static_cast<const T*>(bias_)),
-        y(static_cast<T*>(y_)), env(e) {
+      : s(shape),
+        patches(s, x),
+        w(static_cast<const T*>(w_)),
+        bias(static_cast<const T*>(bias_)),
+        y(static_cast<T*>(y_)),
+        env(e) {
     positions = s.images * s.out_size();
     panels = blocks_of(positions, NR);
     R = even_rows(s.outputs);
@@ -70,7 +74,8 @@ struct Correlate : Block<T> {
     Scratch<T> filters(env, row_blocks * R * k), shared(env, row_groups > 1 ? k * panels * NR : 1);
     if (!filters || !shared) return false;
     a = filters.get();
-    run_tasks(steps * row_blocks, pack_filters, this, env, 4.0 * static_cast<double>(s.outputs * k));
+    run_tasks(steps * row_blocks, pack_filters, this, env,
+              4.0 * static_cast<double>(s.outputs * k));
     if (row_groups > 1) {
       b = shared.get();
       run_tasks(steps * panels, pack_shared, this, env, 4.0 * static_cast<double>(k * positions));
@@ -233,7 +238,8 @@ struct WeightGrad : Block<T> {
     while (column < end) {
       int64_t c = column / s.taps, t = column % s.taps;
       int64_t whole = t == 0 ? (end - column) / s.taps : 0;
-      int64_t t1 = whole ? s.taps : std::min(s.taps, t + end - column), c1 = c + (whole ? whole : 1);
+      int64_t t1 = whole ? s.taps : std::min(s.taps, t + end - column),
+              c1 = c + (whole ? whole : 1);
       patches.fill(where, c, c1, t, t1, by_row + row * kRow, kRow);
       row += (c1 - c) * (t1 - t);
       column += (c1 - c) * (t1 - t);
@@ -264,8 +270,14 @@ struct WeightGrad : Block<T> {
       for (int64_t block = 0; block < j.row_blocks; ++block)
         for (int64_t p = p0; p < p1; ++p) {
           int64_t row = block * j.R, column = p * NR;
-          Tile t{j.packed_a(span, block), packed + (p - p0) * panel_size, 1, j.R, NR, n,
-                 out + row * j.columns + column, j.columns};
+          Tile t{j.packed_a(span, block),
+                 packed + (p - p0) * panel_size,
+                 1,
+                 j.R,
+                 NR,
+                 n,
+                 out + row * j.columns + column,
+                 j.columns};
           t.accumulate = span > s0;
           rows(t, static_cast<int>(std::min(j.R, j.s.outputs - row)),
                static_cast<int>(std::min<int64_t>(NR, j.columns - column)));
@@ -275,13 +287,27 @@ struct WeightGrad : Block<T> {
 };
 
 template <class T>
+const T* advance(const void* p, int64_t n) {
+  return p ? static_cast<const T*>(p) + n : nullptr;
+}
+template <class T>
 bool correlate(const ConvShape& s, const void* x, const void* w, const void* bias, void* y,
                const Env& env) {
-  return Correlate<T>(s, x, w, bias, y, env).run();
+  for (int64_t g = 0; g < s.groups; ++g)
+    if (!Correlate<T>(s, advance<T>(x, g * s.x_group), advance<T>(w, g * s.w_group),
+                      advance<T>(bias, g * s.outputs), static_cast<T*>(y) + g * s.y_group, env)
+             .run())
+      return false;
+  return true;
 }
 template <class T>
 bool weight_grad(const ConvShape& s, const void* x, const void* gy, void* gw, const Env& env) {
-  return WeightGrad<T>(s, x, gy, gw, env).run();
+  for (int64_t g = 0; g < s.groups; ++g)
+    if (!WeightGrad<T>(s, advance<T>(x, g * s.x_group), advance<T>(gy, g * s.y_group),
+                       static_cast<T*>(gw) + g * s.w_group, env)
+             .run())
+      return false;
+  return true;
 }
 }  // namespace
 

@@ -45,7 +45,8 @@ struct Patches {
   const T* end;  // of what may be read
 
   Patches(const ConvShape& shape, const void* data)
-      : s(shape), x(static_cast<const T*>(data)),
+      : s(shape),
+        x(static_cast<const T*>(data)),
         end(x + (s.images - 1) * s.x_image + (s.channels - 1) * s.x_channel + s.in_size()) {}
 
   // Rows (c, t) for c0 <= c < c1 and t0 <= t < t1, `to_row` elements apart with t the faster index.
@@ -73,8 +74,7 @@ struct Patches {
       for (int64_t c = c0; c < c1; ++c, to += step) std::fill(to, to + r.length, T(0));
       return;
     }
-    const T* from =
-        x + r.image * s.x_image + c0 * s.x_channel + (d * s.in[1] + h) * s.in[2] + w;
+    const T* from = x + r.image * s.x_image + c0 * s.x_channel + (d * s.in[1] + h) * s.in[2] + w;
     for (int64_t c = c0; c < c1; ++c, to += step, from += s.x_channel) {
       if (lo == 0 && hi == r.length)
         copy(to, from, r.length, st);

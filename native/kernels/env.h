@@ -20,7 +20,8 @@ template <class T>
 class Scratch {
  public:
   Scratch(const Env& env, int64_t count)
-      : env_(env), bytes_(static_cast<size_t>(count) * sizeof(T)),
+      : env_(env),
+        bytes_(static_cast<size_t>(count) * sizeof(T)),
         data_(static_cast<T*>(env.alloc(bytes_))) {}
   ~Scratch() {
     if (data_) env_.free(data_, bytes_);

@@ -59,8 +59,9 @@ Plan plan_of(const Tensor& x, const Dims& out, const Dims& kernel, const ConvArg
 }
 
 void must(bool done) {
-  LAMPAS_CHECK_KIND(Memory, done, "convolution: not enough memory for its working space. Remedy: "
-                                  "a smaller batch");
+  LAMPAS_CHECK_KIND(Memory, done,
+                    "convolution: not enough memory for its working space. Remedy: "
+                    "a smaller batch");
 }
 
 template <class Table>
@@ -85,8 +86,14 @@ Tensor with_bias(const Tensor& y, const Tensor& bias) {
   return add(y, reshape(bias.alias(), shape));
 }
 
-char* offset(const Tensor& t, int64_t elements) {
-  return static_cast<char*>(t.data()) + elements * static_cast<int64_t>(itemsize(t.dtype()));
+bool depthwise(const kernels::ConvShape& s) {
+  return s.groups > 1 && s.channels == 1 && s.outputs == 1;
+}
+void run_correlate(const kernels::ConvShape& s, const Tensor& x, const Tensor& w,
+                   const Tensor& bias, const Tensor& y) {
+  const kernels::ConvTable& table = dispatch().conv;
+  auto run = kernel_of(depthwise(s) ? table.depthwise : table.correlate, x.dtype());
+  must(run(s, x.data(), w.data(), bias.defined() ? bias.data() : nullptr, y.data(), kernel_env()));
 }
 }  // namespace
 
@@ -105,6 +112,7 @@ Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, co
   Plan p = plan_of(x, out, spatial(weight.sizes()), a);
   kernels::ConvShape& s = p.shape;
   s.images = x.size(0);
+  s.groups = a.groups;
   s.channels = weight.size(1);
   s.outputs = weight.size(0) / a.groups;
   s.x_channel = s.in_size();
@@ -114,11 +122,10 @@ Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, co
   p.ready();
   s.w_channel = s.taps;
   s.w_output = s.channels * s.taps;
-  auto run = kernel_of(dispatch().conv.correlate, x.dtype());
-  for (int64_t g = 0; g < a.groups; ++g)
-    must(run(s, offset(x, g * s.channels * s.x_channel), offset(weight, g * s.outputs * s.w_output),
-             b.defined() ? offset(b, g * s.outputs) : nullptr,
-             offset(y, g * s.outputs * s.y_output), kernel_env()));
+  s.x_group = s.channels * s.x_channel;
+  s.w_group = s.outputs * s.w_output;
+  s.y_group = s.outputs * s.y_output;
+  run_correlate(s, x, weight, b, y);
   return y;
 }
 
@@ -147,7 +154,6 @@ Tensor correlate_input(const Tensor& gy_, const Tensor& weight_, const Tensor& b
   }
   Tensor target = view(gx, gx3);
   const bool whole = phases[0] * phases[1] * phases[2] == 1;
-  auto run = kernel_of(dispatch().conv.correlate, gy.dtype());
   for (int64_t phase = 0; phase < phases[0] * phases[1] * phases[2]; ++phase) {
     Tap r = {phase / phases[2] / phases[1], phase / phases[2] % phases[1], phase % phases[2]};
     Tap first, count;
@@ -184,6 +190,7 @@ Tensor correlate_input(const Tensor& gy_, const Tensor& weight_, const Tensor& b
     kernels::ConvShape& s = p.shape;
     p.ready();
     s.images = gy.size(0);
+    s.groups = a.groups;
     s.channels = gy.size(1) / a.groups;
     s.outputs = channels;
     s.x_channel = s.in_size();
@@ -192,11 +199,10 @@ Tensor correlate_input(const Tensor& gy_, const Tensor& weight_, const Tensor& b
     s.y_image = all * s.y_output;
     s.w_output = taps[0] * taps[1] * taps[2];
     s.w_channel = channels * s.w_output;
-    for (int64_t g = 0; g < a.groups; ++g)
-      must(run(s, offset(gy, g * s.channels * s.x_channel),
-               offset(weight, g * s.channels * s.w_channel),
-               b.defined() ? offset(b, g * s.outputs) : nullptr,
-               offset(y, g * s.outputs * s.y_output), kernel_env()));
+    s.x_group = s.channels * s.x_channel;
+    s.w_group = s.channels * s.w_channel;
+    s.y_group = s.outputs * s.y_output;
+    run_correlate(s, gy, weight, b, y);
     if (!whole) copy_raw(part, y);
   }
   return gx;
@@ -204,14 +210,14 @@ Tensor correlate_input(const Tensor& gy_, const Tensor& weight_, const Tensor& b
 
 Tensor correlate_weight(const Tensor& gy_, const Tensor& x_, const ConvArgs& a, const Dims& size) {
   if (is_complex(x_.dtype()))
-    return by_parts(gy_, x_, [&](const Tensor& u, const Tensor& v) {
-      return correlate_weight(u, v, a, size);
-    });
+    return by_parts(
+        gy_, x_, [&](const Tensor& u, const Tensor& v) { return correlate_weight(u, v, a, size); });
   Tensor gy = plain(gy_), x = plain(x_), gw = empty(size, x.dtype());
   Plan p = plan_of(x, spatial(gy.sizes()), IntSpan(size).subspan(2), a);
   kernels::ConvShape& s = p.shape;
   p.ready();
   s.images = x.size(0);
+  s.groups = a.groups;
   s.channels = size[1];
   s.outputs = size[0] / a.groups;
   s.x_channel = s.in_size();
@@ -220,10 +226,12 @@ Tensor correlate_weight(const Tensor& gy_, const Tensor& x_, const ConvArgs& a, 
   s.y_image = gy.size(1) * s.y_output;
   s.w_channel = s.taps;
   s.w_output = s.channels * s.taps;
-  auto run = kernel_of(dispatch().conv.weight_grad, x.dtype());
-  for (int64_t g = 0; g < a.groups; ++g)
-    must(run(s, offset(x, g * s.channels * s.x_channel), offset(gy, g * s.outputs * s.y_output),
-             offset(gw, g * s.outputs * s.w_output), kernel_env()));
+  s.x_group = s.channels * s.x_channel;
+  s.y_group = s.outputs * s.y_output;
+  s.w_group = s.outputs * s.w_output;
+  const kernels::ConvTable& table = dispatch().conv;
+  auto run = kernel_of(depthwise(s) ? table.depthwise_weight_grad : table.weight_grad, x.dtype());
+  must(run(s, x.data(), gy.data(), gw.data(), kernel_env()));
   return gw;
 }
 
