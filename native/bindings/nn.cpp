@@ -14,11 +14,11 @@ namespace {
 void warn(const char* text) {
   if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw PythonError();
 }
-// A hint for a likely beginner's mistake, once in a process.
-void hint_once(bool& said, const char* text) {
-  if (said) return;
+// A hint at a likely mistake: once in a process, which `lampas._hints` sees to.
+void hint(bool& said, const char* text) {
   said = true;
-  warn(text);
+  Owned module(checked(PyImport_ImportModule("lampas._hints")));
+  Owned(checked(PyObject_CallMethod(module.get(), "give", "s", text)));
 }
 
 // `reduction`, or what the older size_average and reduce say.
@@ -154,10 +154,25 @@ Tensor bce(Args& a) {
   Tensor l = ops::bce(x, t);
   return reduced(a.given(2) ? ops::mul(l, a.tensor(2)) : l, r);
 }
+// Losses that apply softmax, sigmoid or a logarithm themselves, given what already went through
+// one, and the reverse. After the hint, and where no gradient is recorded, a look costs a load.
+bool comes_from(const Tensor& x, std::string_view node) {
+  Node* n = grad_fn(x);
+  return n && n->name() == node;
+}
 Tensor bce_logits(Args& a) {
   const Tensor &x = a.tensor(0), &t = a.tensor(1), &pos = a.tensor(6);
   LAMPAS_CHECK_VALUE(x.sizes() == t.sizes(), "Target size (torch.Size(", t.sizes(),
                      ")) must be the same as input size (torch.Size(", x.sizes(), "))");
+  LAMPAS_CHECK(!is_integral(t.dtype()), "result type ", dtype_name(x.dtype()),
+               " can't be cast to the desired output type ", dtype_name(t.dtype()),
+               " (binary_cross_entropy_with_logits target). Remedy: target.to(input.dtype)");
+  static bool said = false;
+  if (!said && comes_from(x, "SigmoidBackward0"))
+    hint(said,
+         "binary_cross_entropy_with_logits takes raw outputs (logits), and its input here comes "
+         "from sigmoid: the model would train slowly and badly. Remedy: leave the sigmoid away; "
+         "the loss applies it itself");
   ops::Reduction r = reduction_of(a, 3, 4, 5);
   Tensor l;
   if (pos.defined()) {
@@ -169,22 +184,22 @@ Tensor bce_logits(Args& a) {
   return reduced(a.given(2) ? ops::mul(l, a.tensor(2)) : l, r);
 }
 
-// Rows that already are probabilities: softmax before cross-entropy is a common mistake.
-void hint_softmax(const Tensor& x) {
-  static bool said = false;
-  Node* n = said ? nullptr : grad_fn(x);
-  if (n && !std::string_view(n->name()).compare("SoftmaxBackward0"))
-    hint_once(said,
-              "cross_entropy takes raw outputs (logits), and its input here comes from softmax: "
-              "the model would train slowly and badly. Remedy: leave the softmax away; "
-              "cross_entropy applies it itself.");
-}
 Tensor cross_entropy(Args& a) {
-  hint_softmax(a.tensor(0));
+  static bool said = false;
+  if (!said && comes_from(a.tensor(0), "SoftmaxBackward0"))
+    hint(said,
+         "cross_entropy takes raw outputs (logits), and its input here comes from softmax: the "
+         "model would train slowly and badly. Remedy: leave the softmax away; cross_entropy "
+         "applies it itself");
   return ops::cross_entropy(a.tensor(0), a.tensor(1), a.tensor(2), reduction_of(a, 3, 5, 6),
                             a.integer(4), a.real(7));
 }
 Tensor nll(Args& a) {
+  static bool said = false;
+  if (!said && comes_from(a.tensor(0), "SoftmaxBackward0"))
+    hint(said,
+         "nll_loss takes log-probabilities, and its input here comes from softmax. Remedy: "
+         "log_softmax instead of softmax, or cross_entropy on the raw outputs");
   return ops::nll_loss(a.tensor(0), a.tensor(1), a.tensor(2), reduction_of(a, 3, 5, 6),
                        a.integer(4));
 }

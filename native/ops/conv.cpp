@@ -29,6 +29,15 @@ Dims conv_output(const Tensor& x, const Tensor& weight, const ConvArgs& a) {
   return out;
 }
 
+// What to do about images whose channels are elsewhere, or nowhere; empty where nothing is likely.
+const char* channel_remedy(const Tensor& x, int64_t channels, int64_t n) {
+  if (n == 2 && x.size(3) == channels)
+    return ". Did you mean x.permute(0, 3, 1, 2)? Channels come before height and width";
+  if (n == 2 && x.size(0) == 1 && channels == 1)
+    return ". Did you mean x.unsqueeze(1)? Images without channels are taken for channels of one";
+  return "";
+}
+
 void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvArgs& a) {
   auto n = static_cast<int64_t>(a.stride.size());
   LAMPAS_CHECK(weight.dim() == n + 2, "weight should have at least three dimensions: expected ",
@@ -55,7 +64,7 @@ void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const
                " at dimension 0, but got weight of size ", weight.sizes(), " instead");
   LAMPAS_CHECK(x.size(1) == c, "Given groups=", a.groups, ", weight of size ", weight.sizes(),
                ", expected input", x.sizes(), " to have ", c, " channels, but got ", x.size(1),
-               " channels instead");
+               " channels instead", channel_remedy(x, c, n));
   LAMPAS_CHECK(!bias.defined() || (bias.dim() == 1 && bias.size(0) == o), "Given weight of size ",
                weight.sizes(), ", expected bias to be 1-dimensional with ", o,
                " elements, but got bias of size ", bias, " instead");

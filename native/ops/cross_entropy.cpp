@@ -34,8 +34,10 @@ Classes check_classes(const Tensor& x, const Tensor& target, const Tensor& weigh
     c.n = x.size(0);
     Dims want = x.sizes();
     want.erase(1);
-    LAMPAS_CHECK(target.sizes() == want, op, ": expected target of shape ", want,
-                 " for input of shape ", x.sizes(), ", got ", target.sizes());
+    LAMPAS_CHECK(
+        target.sizes() == want, op, ": expected target of shape ", want, " for input of shape ",
+        x.sizes(), ", got ", target.sizes(),
+        target.dim() == x.dim() && target.size(1) == 1 ? ". Did you mean target.squeeze(1)?" : "");
     for (int64_t d = 2; d < x.dim(); ++d) c.inner *= x.size(d);
   }
   LAMPAS_CHECK(!weight.defined() || (weight.dim() == 1 && weight.size(0) == c.classes),
@@ -277,7 +279,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   if (x.sizes() == target.sizes()) {  // class probabilities
     LAMPAS_CHECK(is_floating(target.dtype()),
                  "Expected floating point type for target with class probabilities, got ",
-                 dtype_name(target.dtype()), kLabelHint);
+                 dtype_name(target.dtype()),
+                 ". Remedy: target.float(), or class indices: target.argmax(", dim, ")");
     LAMPAS_CHECK(ignore < 0, "ignore_index is not supported for floating point target");
     int64_t classes = x.size(dim);
     Tensor t = smoothing > 0 ? target * (1 - smoothing) + smoothing / static_cast<double>(classes)

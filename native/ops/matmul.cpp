@@ -75,7 +75,8 @@ Tensor mm(const Tensor& a, const Tensor& b) {
   LAMPAS_CHECK(a.dim() == 2, "self must be a matrix, got shape ", a.sizes());
   LAMPAS_CHECK(b.dim() == 2, "mat2 must be a matrix, got shape ", b.sizes());
   LAMPAS_CHECK(a.size(1) == b.size(0), "mat1 and mat2 shapes cannot be multiplied (", a.size(0),
-               "x", a.size(1), " and ", b.size(0), "x", b.size(1), ")");
+               "x", a.size(1), " and ", b.size(0), "x", b.size(1), ")",
+               a.size(1) == b.size(1) ? ". Did you mean a @ b.T?" : "");
   check_types(a, b, "mm");
   return multiply(a, b, "MmBackward0");
 }
@@ -246,6 +247,28 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   return reshape(y, shape);
 }
 
+namespace {
+// The error of a linear layer of other features than its input has: most often images that were
+// not flattened.
+[[noreturn]] void wrong_features(const Tensor& x, int64_t in, int64_t out) {
+  int64_t last = x.dim() ? x.size(-1) : 1;
+  int64_t each = x.dim() > 1 ? x.numel() / std::max<int64_t>(x.size(0), 1) : last;
+  std::string remedy;
+  if (x.dim() > 2 && each == in)
+    remedy = "Did you mean x.flatten(1)?";
+  else if (x.dim() > 1 && x.numel() == in)
+    remedy = "Did you mean x.flatten()?";
+  else if (x.dim() > 3)
+    remedy = concat("Remedy: x.flatten(1), and a layer of ", each, " features");
+  else
+    remedy = concat("Remedy: a layer of ", last, " features");
+  fail(ErrorKind::Runtime, "mat1 and mat2 shapes cannot be multiplied (",
+       x.dim() > 1 ? x.numel() / std::max<int64_t>(last, 1) : 1, "x", last, " and ", in, "x", out,
+       "): linear takes inputs of ", in, " features, and this one has shape ", x.sizes(), ". ",
+       remedy);
+}
+}  // namespace
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   LAMPAS_CHECK(weight.dim() == 2 || weight.dim() == 1,
                "linear: weight must be a matrix, got shape ", weight.sizes());
@@ -254,14 +277,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return bias.defined() ? add(y, bias) : y;
   }
   int64_t in = weight.size(1), out = weight.size(0);
-  if (x.dim() == 0 || x.size(-1) != in) {
-    int64_t rest = x.dim() > 1 ? x.numel() / std::max<int64_t>(x.size(0), 1) : 0;
-    fail(ErrorKind::Runtime, "mat1 and mat2 shapes cannot be multiplied (",
-         x.dim() > 1 ? x.numel() / std::max<int64_t>(x.size(-1), 1) : 1, "x",
-         x.dim() ? x.size(-1) : 1, " and ", in, "x", out, "): linear takes inputs of ", in,
-         " features, and this one has shape ", x.sizes(),
-         rest == in ? ". Did you mean x.flatten(1)?" : "");
-  }
+  if (x.dim() == 0 || x.size(-1) != in) wrong_features(x, in, out);
   LAMPAS_CHECK(x.dtype() == weight.dtype(), "mat1 and mat2 must have the same dtype, but got ",
                dtype_name(x.dtype()), " and ", dtype_name(weight.dtype()),
                " (linear: input and weight). Remedy: x = x.to(weight.dtype)");

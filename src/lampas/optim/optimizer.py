@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import lampas
-from lampas import _C
+from lampas import _C, _hints
 from lampas._tensor import Tensor
 from lampas.utils.hooks import RemovableHandle
 
@@ -173,6 +173,8 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+        if _hints.wanted():
+            _hints.GradientWatch(self._optimizer_step_post_hooks)
 
     def _set_up_hooks(self) -> None:
         for name in (
