@@ -420,6 +420,19 @@ def test_download_takes_the_next_mirror_and_goes_on_where_one_stopped(
     assert len(Handler.log) == 3
 
 
+def test_processes_that_start_together_download_once(tmp_path: Path, server: str) -> None:
+    def fetch() -> None:
+        utils.download([f"{server}/good/file.bin"], tmp_path, "file.bin", MD5)
+
+    both = [threading.Thread(target=fetch) for _ in range(4)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert (tmp_path / "file.bin").read_bytes() == CONTENT
+    assert len(Handler.log) == 1 and os.listdir(tmp_path) == ["file.bin"]
+
+
 def test_a_wrong_beginning_is_thrown_away(tmp_path: Path, server: str) -> None:
     (tmp_path / "file.bin.part").write_bytes(b"of another file")
     path = utils.download([f"{server}/good/file.bin"], tmp_path, "file.bin", MD5)

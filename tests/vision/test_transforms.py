@@ -205,6 +205,10 @@ def uniform(low: float, high: float) -> float:
     return float(lampas.empty(1).uniform_(low, high).item())
 
 
+def hw(image: Any) -> list[int]:
+    return F.get_dimensions(image)[1:]
+
+
 def jittered(image: Any) -> Any:
     order = lampas.randperm(4).tolist()
     amounts = [uniform(0.6, 1.4), uniform(0.5, 1.5), None, uniform(-0.1, 0.1)]
@@ -242,6 +246,20 @@ DRAWN: list[tuple[Any, Callable[[Any], Any]]] = [
     (
         tr.RandomAdjustSharpness(2),
         lambda i: F.adjust_sharpness(i, 2) if lampas.rand(1) < 0.5 else i,
+    ),
+    (
+        tr.ElasticTransform(40.0, 3.0),
+        lambda i: F.elastic_transform(
+            i,
+            lampas.cat(
+                [
+                    F.gaussian_blur(lampas.rand(1, 1, *hw(i)) * 2 - 1, 25, 3.0) * 40.0 / n
+                    for n in reversed(hw(i))
+                ],
+                dim=1,
+            ).permute(0, 2, 3, 1),
+            fill=0.0,
+        ),
     ),
     (
         tr.RandomApply([tr.RandomHorizontalFlip(1.0)], 0.4),
@@ -328,6 +346,16 @@ REPRS = [
         tr.Resize(5),
         "Resize(size=5, interpolation=bilinear, max_size=None, antialias=True)",
     ),
+    (
+        tr.RandomRotation(5),
+        "RandomRotation(degrees=[-5.0, 5.0], interpolation=nearest, expand=False, fill=0)",
+    ),
+    (tr.RandomAffine(5, shear=1), "RandomAffine(degrees=[-5.0, 5.0], shear=[-1.0, 1.0])"),
+    (
+        tr.ElasticTransform(),
+        "ElasticTransform(alpha=[50.0, 50.0], sigma=[5.0, 5.0], interpolation=bilinear, "
+        "fill=[0.0])",
+    ),
     (tr.Compose([tr.CenterCrop(3)]), "Compose(\n    CenterCrop(size=(3, 3))\n)"),
     (v2.ToDtype(lampas.uint8), f"ToDtype(dtype={lampas.uint8}, scale=False)"),
 ]
@@ -350,6 +378,31 @@ def test_resize_keeps_the_shape_of_the_shorter_side_and_bounds_the_longer() -> N
     assert F.resize(TENSOR, 15, max_size=18).shape == (3, 18, 13)
     with pytest.raises(ValueError, match="strictly greater"):
         F.resize(TENSOR, 15, max_size=15)
+
+
+def test_a_field_moves_pixels_by_whole_steps() -> None:
+    field = lampas.zeros(1, *TENSOR.shape[-2:], 2)
+    field[..., 0] = 2 / TENSOR.shape[-1]  # halves of the width: one pixel to the left
+    moved = F.elastic_transform(TENSOR, field, fill=7.0)
+    assert lampas.equal(moved[..., :-1], TENSOR[..., 1:]) and bool((moved[..., -1] == 7).all())
+    for wrong, error in ((field[:, 1:], ValueError), ([], TypeError)):
+        with pytest.raises(error, match="displacement"):
+            F.elastic_transform(PICTURE, wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="alpha should be a number"):
+        tr.ElasticTransform("much")
+    with pytest.raises(ValueError, match="sigma should be one or two numbers, got 3"):
+        tr.ElasticTransform(sigma=[1, 2, 3])
+
+
+@pytest.mark.parametrize("function", [F.adjust_brightness, F.adjust_contrast, F.adjust_sharpness])
+def test_whole_factors_do_not_overflow_bytes(function: Callable[..., Any]) -> None:
+    assert lampas.equal(function(TENSOR, 2), function(TENSOR, 2.0))
+
+
+def test_version_2_leaves_alone_what_is_converted() -> None:
+    assert v2.ToTensor()(TENSOR) is TENSOR and v2.PILToTensor()(TENSOR) is TENSOR
+    assert v2.ToPILImage()(PICTURE) is PICTURE
+    assert lampas.equal(v2.ToTensor()(PICTURE), tr.ToTensor()(PICTURE))
 
 
 def test_version_2_conversions() -> None:

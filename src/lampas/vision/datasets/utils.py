@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,22 +81,42 @@ def download(urls: Sequence[str], folder: str | Path, filename: str, md5: str | 
         return path
     os.makedirs(os.path.dirname(path), exist_ok=True)
     failures = []
-    for url in urls:
-        try:
-            _fetch(url, f"{path}.part", md5)
-        except PermissionError:
-            raise
-        except _REQUEST_ERRORS as error:
-            failures.append(f"  {url}\n    {_reason(error)}")
-            continue
-        os.replace(f"{path}.part", path)
-        return path
+    with _alone_in(os.path.dirname(path)):
+        if check_integrity(path, md5):
+            return path  # another process fetched it meanwhile
+        for url in urls:
+            try:
+                _fetch(url, f"{path}.part", md5)
+            except PermissionError:
+                raise
+            except _REQUEST_ERRORS as error:
+                failures.append(f"  {url}\n    {_reason(error)}")
+                continue
+            os.replace(f"{path}.part", path)
+            return path
     sum_text = f" (MD5 {md5})" if md5 else ""
     raise DownloadError(
         f"Could not download {filename}:\n"
         + "\n".join(failures)
         + f"\nWithout a network, get the file{sum_text} elsewhere and put it at\n  {path}"
     )
+
+
+@contextlib.contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """Waits until no other process downloads into ``folder``: ranks often start together."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _reason(error: BaseException) -> str:

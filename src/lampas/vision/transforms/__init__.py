@@ -39,6 +39,7 @@ from lampas.vision.transforms._conversion import (
 )
 from lampas.vision.transforms._geometry import (
     CenterCrop,
+    ElasticTransform,
     FiveCrop,
     Pad,
     RandomAffine,
@@ -68,6 +69,7 @@ __all__ = [
     "ColorJitter",
     "Compose",
     "ConvertImageDtype",
+    "ElasticTransform",
     "FiveCrop",
     "GaussianBlur",
     "Grayscale",

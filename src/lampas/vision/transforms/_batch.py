@@ -92,7 +92,8 @@ def plan(transform: Any, spec: Spec) -> Plan:
     transforms = [] if transform is None else _parts(transform)
     steps: list[Step] = []
     for part in transforms:
-        rule = _RULES.get(type(part))
+        # A class of version 2 may name the one of version 1 that it is on whole batches.
+        rule = _RULES.get(vars(type(part)).get("_in_batches", type(part)))
         step = None if rule is None or _has_hooks(part) else rule(part, spec)
         if step is None:
             break

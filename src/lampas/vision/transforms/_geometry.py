@@ -46,16 +46,18 @@ def _range(value: Any, name: str, low_of: Any = lambda value: -value) -> list[fl
 
 
 class _Geometric(nn.Module):
-    """A module whose repr lists the named attributes."""
+    """A module whose repr lists the named attributes, those with ``?`` where they are not None."""
 
     _shown: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         shown = []
         for name in self._shown:
-            value = getattr(self, name)
+            value = getattr(self, name.rstrip("?"))
+            if value is None and name.endswith("?"):
+                continue
             value = value.value if isinstance(value, InterpolationMode) else value
-            shown.append(f"{name}={value}")
+            shown.append(f"{name.rstrip('?')}={value}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -316,7 +318,7 @@ class RandomRotation(_Geometric):
         fill: value outside of the image.
     """
 
-    _shown = ("degrees", "interpolation", "expand")
+    _shown = ("degrees", "interpolation", "expand", "center?", "fill?")
 
     def __init__(
         self,
@@ -357,7 +359,7 @@ class RandomAffine(_Geometric):
         center: ``(x, y)`` of the fixed point.
     """
 
-    _shown = ("degrees", "translate", "scale", "shear")
+    _shown = ("degrees", "translate?", "scale?", "shear?", "center?")
 
     def __init__(
         self,
@@ -457,3 +459,62 @@ class RandomPerspective(_Geometric):
         _, height, width = F.get_dimensions(img)
         starts, ends = self.get_params(width, height, self.distortion_scale)
         return F.perspective(img, starts, ends, self.interpolation, fill)
+
+
+class ElasticTransform(_Geometric):
+    """Moves each pixel by a smooth random field, as handwriting varies.
+
+    P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied
+    to visual document analysis", ICDAR 2003.
+
+    Args:
+        alpha: strength of the moves along x and y, in pixels before smoothing.
+        sigma: their smoothness: the width of a Gaussian.
+        interpolation: how.
+        fill: value outside of the image.
+
+    Raises:
+        TypeError: ``alpha`` or ``sigma`` is neither a number nor a sequence of them.
+        ValueError: a sequence of more than two.
+    """
+
+    _shown = ("alpha", "sigma", "interpolation", "fill")
+
+    def __init__(
+        self,
+        alpha: Any = 50.0,
+        sigma: Any = 5.0,
+        interpolation: Any = _BILINEAR,
+        fill: Any = 0,
+    ) -> None:
+        super().__init__()
+        self.alpha = _both_axes(alpha, "alpha")
+        self.sigma = _both_axes(sigma, "sigma")
+        self.interpolation = interpolation_mode(interpolation)
+        self.fill = [float(v) for v in fill] if isinstance(fill, (list, tuple)) else [float(fill)]
+
+    @staticmethod
+    def get_params(alpha: Sequence[float], sigma: Sequence[float], size: Sequence[int]) -> Any:
+        """A random displacement ``(1, H, W, 2)`` for images of ``size`` ``(height, width)``."""
+        fields = []
+        for strength, width, n in zip(alpha, sigma, reversed(size), strict=True):
+            field = lampas.rand([1, 1, *size]) * 2 - 1
+            if width > 0.0:
+                field = F.gaussian_blur(field, int(8 * width + 1) // 2 * 2 + 1, width)
+            fields.append(field * strength / n)
+        return lampas.cat(fields, 1).permute(0, 2, 3, 1)
+
+    def forward(self, img: Any) -> Any:
+        _, height, width = F.get_dimensions(img)
+        displacement = self.get_params(self.alpha, self.sigma, [height, width])
+        return F.elastic_transform(img, displacement, self.interpolation, self.fill)
+
+
+def _both_axes(value: Any, name: str) -> list[float]:
+    if isinstance(value, numbers.Number):
+        return [float(value)] * 2  # type: ignore[arg-type]
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{name} should be a number or a sequence of numbers, got {value!r}")
+    if len(value) not in (1, 2):
+        raise ValueError(f"{name} should be one or two numbers, got {len(value)}")
+    return [float(v) for v in value] * (3 - len(value))

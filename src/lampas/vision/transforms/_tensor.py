@@ -132,6 +132,7 @@ def resize(
 
 
 def _blend(img: lampas.Tensor, other: lampas.Tensor, ratio: float) -> lampas.Tensor:
+    ratio = float(ratio)  # a whole number would keep bytes bytes, which overflow
     return (ratio * img + (1.0 - ratio) * other).clamp(0, _largest(img)).to(img.dtype)
 
 
@@ -302,6 +303,14 @@ def perspective_grid(coefficients: Sequence[float], size: tuple[int, int]) -> la
     u = (a * x + b * y + c) / depth / (0.5 * width) - 1.0
     v = (d * x + e * y + f) / depth / (0.5 * height) - 1.0
     return lampas.stack((u, v), dim=-1).unsqueeze(0)
+
+
+def displaced_grid(displacement: lampas.Tensor) -> lampas.Tensor:
+    """Where each pixel comes from if it is moved by ``displacement`` ``(1, H, W, 2)``."""
+    height, width = displacement.shape[1:3]
+    x, y = (lampas.linspace((1 - n) / n, (n - 1) / n, n) for n in (width, height))
+    still = lampas.stack((x.expand(height, width), y[:, None].expand(height, width)), dim=-1)
+    return still + displacement
 
 
 def invert(img: lampas.Tensor) -> lampas.Tensor:

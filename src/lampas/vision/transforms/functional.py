@@ -34,6 +34,7 @@ __all__ = [
     "center_crop",
     "convert_image_dtype",
     "crop",
+    "elastic_transform",
     "equalize",
     "erase",
     "five_crop",
@@ -416,6 +417,37 @@ def perspective(
         return P.perspective(img, coefficients, mode, fill)
     _, height, width = get_dimensions(img)
     return T.sample(img, T.perspective_grid(coefficients, (height, width)), mode, fill)
+
+
+def elastic_transform(
+    img: Any,
+    displacement: lampas.Tensor,
+    interpolation: Any = InterpolationMode.BILINEAR,
+    fill: Any = None,
+) -> Any:
+    """Moves each pixel by its own vector.
+
+    Args:
+        img: PIL image or tensor.
+        displacement: ``(1, H, W, 2)``, of x and y, in halves of width and height.
+        interpolation: how.
+        fill: value outside of the image.
+
+    Raises:
+        TypeError: ``displacement`` is no tensor.
+        ValueError: its shape does not fit the image.
+    """
+    if not isinstance(displacement, lampas.Tensor):
+        raise TypeError("Argument displacement should be a Tensor")
+    mode = interpolation_mode(interpolation)
+    tensor = img if _for(img) is T else pil_to_tensor(img)
+    want = (1, *tensor.shape[-2:], 2)
+    if tuple(displacement.shape) != want:
+        raise ValueError(
+            f"Argument displacement shape should be {want}, but given {tuple(displacement.shape)}"
+        )
+    moved = T.sample(tensor, T.displaced_grid(displacement), mode, fill)
+    return moved if tensor is img else to_pil_image(moved, mode=img.mode)
 
 
 def _perspective_coefficients(

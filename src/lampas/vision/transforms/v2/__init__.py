@@ -12,9 +12,12 @@ from lampas.vision.transforms.v2._conversion import (
     CutMix,
     Identity,
     MixUp,
+    PILToTensor,
     ToDtype,
     ToImage,
+    ToPILImage,
     ToPureTensor,
+    ToTensor,
     Transform,
 )
 
@@ -23,9 +26,12 @@ __all__ = [
     "CutMix",
     "Identity",
     "MixUp",
+    "PILToTensor",
     "ToDtype",
     "ToImage",
+    "ToPILImage",
     "ToPureTensor",
+    "ToTensor",
     "Transform",
-    *_v1.__all__,
+    *sorted({*_v1.__all__} - {"PILToTensor", "ToPILImage", "ToTensor"}),
 ]

@@ -7,6 +7,8 @@ from typing import Any
 
 import lampas
 from lampas import nn
+from lampas.vision import transforms as v1
+from lampas.vision._pillow import is_pil_image
 from lampas.vision.transforms import functional as F1
 from lampas.vision.transforms.v2.functional import to_dtype, to_image
 
@@ -35,6 +37,31 @@ class ToImage(nn.Module):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+class ToTensor(v1.ToTensor):
+    """As in version 1, but leaves tensors as they are."""
+
+    _in_batches = v1.ToTensor
+
+    def __call__(self, pic: Any) -> Any:
+        return pic if isinstance(pic, lampas.Tensor) else super().__call__(pic)
+
+
+class PILToTensor(v1.PILToTensor):
+    """As in version 1, but leaves tensors as they are."""
+
+    _in_batches = v1.PILToTensor
+
+    def __call__(self, pic: Any) -> Any:
+        return pic if isinstance(pic, lampas.Tensor) else super().__call__(pic)
+
+
+class ToPILImage(v1.ToPILImage):
+    """As in version 1, but leaves PIL images as they are."""
+
+    def __call__(self, pic: Any) -> Any:
+        return pic if is_pil_image(pic) else super().__call__(pic)
 
 
 class ToPureTensor(nn.Module):
