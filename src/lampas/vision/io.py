@@ -14,9 +14,12 @@ from lampas.vision.transforms import functional as F
 
 __all__ = [
     "ImageReadMode",
+    "decode_avif",
+    "decode_gif",
     "decode_image",
     "decode_jpeg",
     "decode_png",
+    "decode_webp",
     "encode_jpeg",
     "encode_png",
     "read_file",
@@ -81,13 +84,18 @@ def decode_image(
         source: Any = io.BytesIO(input.contiguous().numpy().tobytes())
     else:
         source = os.fspath(input)
+    what = source if isinstance(source, str) else "the given bytes"
     try:
         with pil_image().open(source) as opened:
             picture = _as_mode(opened, mode, apply_exif_orientation)
     except FileNotFoundError:
         raise
+    except pil_image().DecompressionBombError as error:
+        raise RuntimeError(
+            f"{what} is not opened: {error}. If you trust the file, raise "
+            "PIL.Image.MAX_IMAGE_PIXELS, or make it smaller"
+        ) from error
     except (OSError, SyntaxError, ValueError) as error:
-        what = source if isinstance(source, str) else "the given bytes"
         raise RuntimeError(f"{what} cannot be decoded as an image: {error}") from error
     return F.pil_to_tensor(picture)
 
@@ -116,6 +124,24 @@ def read_image(
 
 decode_jpeg = decode_image
 decode_png = decode_image
+decode_webp = decode_image
+decode_avif = decode_image
+
+
+def decode_gif(input: lampas.Tensor) -> lampas.Tensor:
+    """Decodes the bytes of a GIF, uint8 ``(N,)``: ``(3, H, W)``, or ``(F, 3, H, W)`` of F frames.
+
+    Raises:
+        RuntimeError: the bytes are no image, or a damaged one.
+    """
+    from PIL import ImageSequence
+
+    try:
+        with pil_image().open(io.BytesIO(input.contiguous().numpy().tobytes())) as opened:
+            frames = [F.pil_to_tensor(f.convert("RGB")) for f in ImageSequence.Iterator(opened)]
+    except (OSError, SyntaxError, ValueError) as error:
+        raise RuntimeError(f"the given bytes cannot be decoded as an image: {error}") from error
+    return frames[0] if len(frames) == 1 else lampas.stack(frames)
 
 
 def _encoded(image: lampas.Tensor, format: str, **options: Any) -> lampas.Tensor:

@@ -11,11 +11,13 @@ from typing import Any
 _HOMES = {
     "mnist": ("EMNIST", "FashionMNIST", "KMNIST", "MNIST", "QMNIST"),
     "cifar": ("CIFAR10", "CIFAR100"),
+    "coco": ("CocoCaptions", "CocoDetection"),
     "digits": ("Digits",),
     "fakedata": ("FakeData",),
     "folder": ("DatasetFolder", "ImageFolder"),
     "stl10": ("STL10",),
     "svhn": ("SVHN",),
+    "voc": ("VOCDetection", "VOCSegmentation"),
     "vision": ("StandardTransform", "VisionDataset"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -112,9 +112,14 @@ def pil_loader(path: str) -> Any:
     try:
         with open(path, "rb") as file:
             return image.open(file).convert("RGB")
-    except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except FileNotFoundError:
+        raise
+    except image.DecompressionBombError as error:
+        raise OSError(
+            f"{path} is not opened: {error}. If you trust the file, raise "
+            "PIL.Image.MAX_IMAGE_PIXELS, or make it smaller"
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise OSError(f"{path} cannot be read as an image: {error}") from error
 
 
