@@ -265,9 +265,9 @@ Tensor attention(const Args& a) {
                "Expected query, key, and value to have the same dtype, but got query.dtype: ",
                dtype_name(q.dtype()), " key.dtype: ", dtype_name(k.dtype()),
                " and value.dtype: ", dtype_name(v.dtype()), " instead.");
-  LAMPAS_CHECK(
-      !(a.given(3) && a.flag(5)),
-      "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True");
+  LAMPAS_CHECK(!(a.given(3) && a.flag(5) && p > 0),
+               "scaled_dot_product_attention: Explicit attn_mask should not be set when "
+               "is_causal=True and there is dropout");
   q = wide(q), k = wide(k), v = wide(v);  // of halves, only the result is rounded
   if (a.flag(7)) {  // fewer heads of keys than of queries: each serves several
     auto repeat = [&](const Tensor& t) {
@@ -291,8 +291,13 @@ Tensor attention(const Args& a) {
     Tensor row = ops::unsqueeze(ops::arange(0, l, 1, DType::I64), 1),
            col = ops::arange(0, s, 1, DType::I64);
     scores = ops::masked_fill(scores, ops::gt(col, row), -INFINITY);
-  } else if (a.given(3)) {
+  }
+  if (a.given(3)) {
     const Tensor& mask = a.tensor(3);
+    LAMPAS_CHECK(mask.dtype() == DType::Bool || mask.dtype() == given || mask.dtype() == DType::F32,
+                 "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
+                 "attn_mask.dtype: ",
+                 dtype_name(mask.dtype()), " and query.dtype: ", dtype_name(given), " instead.");
     scores = mask.dtype() == DType::Bool
                  ? ops::masked_fill(scores, ops::logical_not(mask), -INFINITY)
                  : ops::add(scores, wide(mask));
@@ -337,13 +342,24 @@ Tensor bilinear(const Tensor& x, const Tensor& y, const Tensor& w, const Tensor&
 }
 
 // ---- recurrent cells ---------------------------------------------------------------------------
+void check_cell(const Args& a, const Tensor& h, const char* hidden, int w) {
+  const Tensor &x = a.tensor(0), &w_ih = a.tensor(w), &w_hh = a.tensor(w + 1);
+  LAMPAS_CHECK(x.size(-1) == w_ih.size(-1), "input has inconsistent input_size: got ", x.size(-1),
+               " expected ", w_ih.size(-1));
+  LAMPAS_CHECK(x.dim() < 2 || h.dim() < 2 || x.size(0) == h.size(0), "Input batch size ", x.size(0),
+               " doesn't match ", hidden, " batch size ", h.size(0));
+  LAMPAS_CHECK(h.size(-1) == w_hh.size(-1), hidden, " has inconsistent hidden_size: got ",
+               h.size(-1), ", expected ", w_hh.size(-1));
+}
 Tensor gates(const Args& a, const Tensor& h, int w) {
+  check_cell(a, h, "hidden0", w);
   Tensor b = a.tensor(w + 2), c = a.tensor(w + 3);
   return ops::add(ops::linear(a.tensor(0), a.tensor(w), b), ops::linear(h, a.tensor(w + 1), c));
 }
 PyObject* lstm_cell(Args& a) {
   auto hx = a.tensors(1);
   LAMPAS_CHECK(hx.size() == 2, "lstm_cell expects two hidden states");
+  check_cell(a, hx[1], "hidden1", 2);
   auto g = ops::chunk(gates(a, hx[0], 2), 4, 1);
   Tensor c =
       ops::add(ops::mul(ops::sigmoid(g[1]), hx[1]), ops::mul(ops::sigmoid(g[0]), ops::tanh(g[2])));
@@ -351,6 +367,7 @@ PyObject* lstm_cell(Args& a) {
 }
 Tensor gru_cell(const Args& a) {
   const Tensor& h = a.tensor(1);
+  check_cell(a, h, "hidden0", 2);
   auto x = ops::chunk(ops::linear(a.tensor(0), a.tensor(2), a.tensor(4)), 3, 1),
        y = ops::chunk(ops::linear(h, a.tensor(3), a.tensor(5)), 3, 1);
   Tensor r = ops::sigmoid(ops::add(x[0], y[0])), z = ops::sigmoid(ops::add(x[1], y[1]));

@@ -85,7 +85,7 @@ def _check_dims(
         wanted = (num_heads, query.shape[0], key.shape[0])
         if dims == 2 and attn_mask.dim() == 3 and tuple(attn_mask.shape) != wanted:
             raise AssertionError(
-                f"Expected `attn_mask` shape to be {wanted} but got {tuple(attn_mask.shape)}"
+                f"Expected `attn_mask` shape to be {wanted} but got {attn_mask.shape}"
             )
     return dims == 3
 
@@ -112,7 +112,7 @@ def _check_attn_mask(mask: Tensor, batch: int, heads: int, length: int, source: 
     wanted = (length, source) if mask.dim() == 2 else (batch * heads, length, source)
     if tuple(mask.shape) != wanted:
         raise RuntimeError(
-            f"The shape of the {mask.dim()}D attn_mask is {tuple(mask.shape)}, "
+            f"The shape of the {mask.dim()}D attn_mask is {mask.shape}, "
             f"but should be {wanted}."
         )
     return mask.unsqueeze(0) if mask.dim() == 2 else mask

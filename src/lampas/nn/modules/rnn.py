@@ -165,6 +165,10 @@ class RNNBase(Module):
                     f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
                     f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"
                 )
+        if batch_sizes is None and input.dim() == 3 and input.size(int(self.batch_first)) == 0:
+            raise RuntimeError(
+                f"Expected sequence length to be larger than 0 in RNN, got input {input.shape}"
+            )
         dims = 3 if batch_sizes is None else 2
         if input.dim() != dims:
             raise RuntimeError(f"input must have {dims} dimensions, got {input.dim()}")

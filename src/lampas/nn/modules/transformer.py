@@ -191,8 +191,11 @@ class TransformerEncoder(Module):
         encoder_layer: a layer, which is copied.
         num_layers: how often.
         norm: a last normalisation.
-        enable_nested_tensor: accepted; padding is masked in any case.
-        mask_check: accepted.
+        enable_nested_tensor: whether evaluation without gradients gives zeros at padded places,
+            as in PyTorch, where they leave the computation. That needs layers with biases,
+            ``batch_first``, an even number of heads, ReLU or GELU and not ``norm_first``; a
+            padding mask, no other mask, and padding at the end of each sequence.
+        mask_check: with False, take it that padding is at the end.
     """
 
     __constants__ = ["norm"]
@@ -210,6 +213,7 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
+        self.use_nested_tensor = enable_nested_tensor and _leaves_padding_out(encoder_layer)
         self.mask_check = mask_check
 
     def forward(
@@ -231,7 +235,31 @@ class TransformerEncoder(Module):
             output = layer(
                 output, src_mask=mask, is_causal=causal, src_key_padding_mask=padding
             )
+        if padding is not None and mask is None and self._zeroes_padding(src, padding):
+            output = output.masked_fill((padding != 0).unsqueeze(-1), 0)
         return output if self.norm is None else self.norm(output)
+
+
+    def _zeroes_padding(self, src: Tensor, padding: Tensor) -> bool:
+        if not self.use_nested_tensor or self.training or src.dim() != 3:
+            return False
+        if lampas.is_grad_enabled() and (
+            src.requires_grad or any(p.requires_grad for p in self.layers.parameters())
+        ):
+            return False
+        return not self.mask_check or bool(((padding != 0).to(lampas.int8).diff() >= 0).all())
+
+
+def _leaves_padding_out(layer: Module) -> bool:
+    return (
+        isinstance(layer, TransformerEncoderLayer)
+        and not layer.norm_first
+        and layer.self_attn.batch_first
+        and layer.self_attn.in_proj_bias is not None
+        and layer.self_attn.num_heads % 2 == 0
+        and layer.activation_relu_or_gelu != 0
+        and layer.norm1.eps == layer.norm2.eps
+    )
 
 
 class TransformerDecoder(Module):

@@ -269,7 +269,7 @@ def pad_sequence(
         )
     if padding_side not in ("left", "right"):
         raise RuntimeError(
-            f"Expected padding_side to be either 'left' or 'right', but got: '{padding_side}'"
+            f"Expected padding_side to be one of left or right, but got {padding_side}."
         )
     sequences = list(sequences)
     if not sequences:
