@@ -1,4 +1,4 @@
-"""Helpers around images: grids, saving."""
+"""Helpers around images: grids, saving, drawing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import lampas
+from lampas.vision._drawing import (
+    draw_bounding_boxes,
+    draw_keypoints,
+    draw_segmentation_masks,
+    flow_to_image,
+)
 from lampas.vision._pillow import pil_image
 
-__all__ = ["make_grid", "save_image"]
+__all__ = [
+    "draw_bounding_boxes",
+    "draw_keypoints",
+    "draw_segmentation_masks",
+    "flow_to_image",
+    "make_grid",
+    "save_image",
+]
 
 
 def _into_range(img: lampas.Tensor, value_range: tuple[float, float] | None) -> None:
