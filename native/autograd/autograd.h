@@ -120,6 +120,11 @@ std::vector<Tensor> run_backward(std::span<const Tensor> roots, std::span<const 
                                  std::span<const Tensor> inputs, const BackwardOptions& options);
 // The node whose backward is running on this thread.
 Node* current_node();
+// The number of the backward pass that runs on this thread; 0: none. Whether it will run a node.
+uint64_t current_pass();
+bool will_run(const Node& node);
+// Whether that pass adds to the .grad of all leaves, not to chosen ones, nor returns gradients.
+bool reaches_all_leaves();
 
 // The few tensor operations the engine itself needs; `ops` provides them at start-up, so that
 // autograd depends on no operator.

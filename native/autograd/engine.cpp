@@ -9,6 +9,8 @@ namespace lampas {
 namespace {
 thread_local Node* running = nullptr;
 thread_local int depth = 0;
+thread_local uint64_t current = 0;
+thread_local bool all_leaves = true;
 uint64_t last_task = 0;
 
 struct Earlier {
@@ -18,7 +20,8 @@ struct Earlier {
 class Task {
  public:
   Task(std::span<const Tensor> inputs, const BackwardOptions& options)
-      : inputs_(inputs), options_(options), id_(++last_task) {
+      : inputs_(inputs), options_(options), id_(++last_task), outer_(std::exchange(current, id_)) {
+    outer_all_leaves_ = std::exchange(all_leaves, inputs.empty());
     ++depth;
   }
   ~Task() {
@@ -26,6 +29,8 @@ class Task {
     for (Node* n : order_) n->pass = {};
     for (auto& [node, pass] : interrupted_) node->pass = std::move(pass);
     --depth;
+    current = outer_;
+    all_leaves = outer_all_leaves_;
   }
 
   std::vector<Tensor> run(std::span<const Tensor> roots, std::span<const Tensor> grads);
@@ -42,7 +47,8 @@ class Task {
 
   std::span<const Tensor> inputs_;
   const BackwardOptions& options_;
-  uint64_t id_;
+  uint64_t id_, outer_;
+  bool outer_all_leaves_;
   std::vector<Edge> roots_, wanted_;
   std::vector<Node*> order_;  // children before parents
   std::vector<Node*> ready_;  // heap, latest node on top
@@ -149,6 +155,7 @@ void Task::execute(Node* n) {
   std::vector<Tensor> grads(n->outputs.size());
   for (size_t i = 0; i < grads.size(); ++i) grads[i] = std::move(n->pass.grads[i]);
   n->pass.grads.clear();
+  if (!n->pass.needed && !n->pass.wanted) return;
   run_hooks(n, grads);
   if (n->pass.wanted) {
     for (size_t i = 0; i < wanted_.size(); ++i)
@@ -263,6 +270,11 @@ void Task::deliver(const Edge& to, Tensor g, const Node* from) {
 }  // namespace
 
 Node* current_node() { return running; }
+uint64_t current_pass() { return current; }
+bool reaches_all_leaves() { return all_leaves; }
+bool will_run(const Node& node) {
+  return node.pass.task == current && (node.pass.needed || node.pass.wanted);
+}
 
 std::vector<Tensor> run_backward(std::span<const Tensor> roots, std::span<const Tensor> grads,
                                  std::span<const Tensor> inputs, const BackwardOptions& options) {

@@ -12,6 +12,7 @@ thread_local std::vector<Node*>* dying = nullptr;
 }  // namespace
 
 thread_local uint32_t Saved::moves = 0;
+constinit thread_local PackFn pack_saved = nullptr;
 
 Node::Node() : seq(next_seq++) {
   if (anomaly.enabled && anomaly.describe)
@@ -45,7 +46,34 @@ bool Sink::needs(size_t i) const {
 }
 
 Saved::Saved(const Tensor& input) : t_(input) {
-  if (t_.defined()) version_ = t_.version();
+  if (!t_.defined()) return;
+  LAMPAS_CHECK(!t_.impl()->inference,
+               "Inference tensors cannot be saved for backward. Please do not use Tensors created "
+               "in inference mode in computation tracked by autograd (",
+               t_, "). Remedy: make a normal copy first, t.clone(), or use no_grad()");
+  version_ = t_.version();
+  if (pack_saved) [[unlikely]]
+    pack();
+}
+
+// The hooks see the value alone; where its gradient goes stays here.
+void Saved::pack() {
+  packed_ = pack_saved(t_.alias());
+  if (!packed_) return;
+  if (!output_ && requires_grad(t_)) packed_->edge = gradient_edge(t_);
+  t_ = Tensor();
+}
+
+Tensor Saved::unpack() const {
+  Tensor t = packed_->unpack();
+  Node* node = current_node();
+  if (!grad_enabled()) return t;
+  Edge edge = packed_->edge;
+  if (output_ && node) edge = {Ref<Node>::share(node), nr_};
+  if (!edge) return t;
+  Tensor tracked = t.alias();
+  set_grad_fn(tracked, edge.node, edge.nr);
+  return tracked;
 }
 
 Saved Saved::output(const Tensor& y, uint32_t nr) {
@@ -54,10 +82,14 @@ Saved Saved::output(const Tensor& y, uint32_t nr) {
   s.version_ = y.version();
   s.nr_ = nr;
   s.output_ = true;
+  if (pack_saved) [[unlikely]]
+    s.pack();
   return s;
 }
 
 Tensor Saved::operator()() const {
+  if (packed_) [[unlikely]]
+    return unpack();
   if (!t_.defined()) return t_;
   Node* node = current_node();
   if (t_.version() != version_) {

@@ -131,6 +131,16 @@ class Node : public RefCounted {
   std::unique_ptr<NodeHooks> hooks_;
 };
 
+// A value that a user's hooks keep in their own way, on disk or to be computed again.
+struct Packed : RefCounted {
+  virtual ~Packed() = default;
+  virtual Tensor unpack() = 0;
+  Edge edge;  // where a gradient of the value goes; none for a node's own result
+};
+// Packs what is saved from now on on this thread; null: nothing does.
+using PackFn = Ref<Packed> (*)(const Tensor& value);
+extern constinit thread_local PackFn pack_saved;
+
 // A value kept for backward, checked for in-place changes when it is used.
 class Saved {
  public:
@@ -138,7 +148,11 @@ class Saved {
   explicit Saved(const Tensor& input);
   Saved(const Saved&) = default;
   Saved(Saved&& o) noexcept
-      : t_(std::move(o.t_)), version_(o.version_), nr_(o.nr_), output_(o.output_) {
+      : t_(std::move(o.t_)),
+        packed_(std::move(o.packed_)),
+        version_(o.version_),
+        nr_(o.nr_),
+        output_(o.output_) {
     ++moves;
   }
   Saved& operator=(Saved&&) noexcept = default;
@@ -146,14 +160,18 @@ class Saved {
   // The node's own result: kept without its graph, which would be a cycle.
   static Saved output(const Tensor& y, uint32_t nr = 0);
   Tensor operator()() const;
-  bool defined() const { return t_.defined(); }
+  bool defined() const { return t_.defined() || packed_; }
 
   // Moves so far on this thread. A FunctionNode learns from it whether its function keeps any
   // saved value: only such a node cannot run again after its memory was released.
   static thread_local uint32_t moves;
 
  private:
+  void pack();
+  Tensor unpack() const;
+
   Tensor t_;
+  Ref<Packed> packed_;
   uint32_t version_ = 0, nr_ = 0;
   bool output_ = false;
 };

@@ -227,9 +227,9 @@ bool Args::accept(const Param& p, PyObject* o) const {
     case Kind::Device:
       return is_device(o) || PyUnicode_Check(o) || PyLong_Check(o);
     case Kind::Layout:
-      return true;
+      return is_layout(o);
     case Kind::MemoryFormat:
-      return true;
+      return is_memory_format(o);
     case Kind::Generator:
       return is_generator(o);
     case Kind::Object:

@@ -24,7 +24,19 @@ int set_requires_grad_attr(PyObject* o, PyObject* v, void*) {
 }
 PyObject* get_grad(PyObject* o, void*) {
   const AutogradMeta* m = meta(tensor_of(o));
-  if (!m || !m->grad.defined()) Py_RETURN_NONE;
+  if (!m) Py_RETURN_NONE;
+  if (!m->grad.defined()) {
+    if (m->edge.node && !m->retains_grad &&
+        PyErr_WarnEx(PyExc_UserWarning,
+                     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. "
+                     "Its .grad attribute won't be populated during autograd.backward(). If you "
+                     "indeed want the .grad field to be populated for a non-leaf Tensor, use "
+                     ".retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                     "mistake, make sure you access the leaf Tensor instead.",
+                     1) < 0)
+      return nullptr;
+    Py_RETURN_NONE;
+  }
   return guarded([&] { return wrap(m->grad); });
 }
 int set_grad(PyObject* o, PyObject* v, void*) {

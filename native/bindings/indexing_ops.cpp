@@ -8,7 +8,15 @@ namespace lampas::py {
 
 namespace {
 Tensor masked_fill(const Args& a) {
+  if (Operand v = a.operand(2); !v.is_tensor())
+    ops::check_fits(v.scalar(), a.tensor(0).dtype(), "masked_fill");
   return ops::masked_fill(a.tensor(0), a.tensor(1), a.operand(2));
+}
+
+Tensor index_fill(const Args& a) {
+  if (Operand v = a.operand(3); !v.is_tensor())
+    ops::check_fits(v.scalar(), a.tensor(0).dtype(), "index_fill_");
+  return ops::index_fill(a.tensor(0), a.integer(1), a.tensor(2), a.operand(3));
 }
 
 PyObject* index_put_inplace(Args& a) {
@@ -66,9 +74,8 @@ constexpr Definition kRows[] = {
     {"index_copy(Tensor input, int dim, Tensor index, Tensor source, *, Tensor? out=None)",
      LAMPAS_FN(ops::index_copy(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3))), kAll,
      "Slices of source written at index."},
-    {"index_fill(Tensor input, int dim, Tensor index, Operand value)",
-     LAMPAS_FN(ops::index_fill(a.tensor(0), a.integer(1), a.tensor(2), a.operand(3))), kAll,
-     "Slices at index filled."},
+    {"index_fill(Tensor input, int dim, Tensor index, Operand value)", LAMPAS_FN(index_fill(a)),
+     kAll, "Slices at index filled."},
     {"index_put_(Tensor input, object indices, Tensor values, bool accumulate=False)",
      index_put_inplace, kBoth, "input[indices] = values, or += with accumulate."},
     {"index_put(Tensor input, object indices, Tensor values, bool accumulate=False)", index_put,

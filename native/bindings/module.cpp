@@ -35,9 +35,12 @@ NB_MODULE(_C, m) {
   init_named_tuples(module);
   init_convert(module);
   init_shared_memory(module);
+  init_saved_hooks(module);
+  init_dlpack(module);
   init_nn_module(module);
   init_runtime(module);
   define_tensor_ops(module);
+  define_geometry(module);
   define_pointwise(module);
   define_indexing(module);
   define_reductions(module);

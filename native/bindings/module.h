@@ -17,5 +17,8 @@ void define_nn(PyObject* module);
 void define_spatial(PyObject* module);
 void define_optim(PyObject* module);
 void init_shared_memory(PyObject* module);
+void init_saved_hooks(PyObject* module);
+void init_dlpack(PyObject* module);
+void define_geometry(PyObject* module);  // a tensor's own geometry and memory, changed in place
 
 }  // namespace lampas::py

@@ -90,15 +90,6 @@ Tensor prelu(const Tensor& x, const Tensor& w) {
   return ops::add(ops::clamp(x, Scalar(0), {}), ops::mul(slope, ops::clamp(x, {}, Scalar(0))));
 }
 
-int64_t softmax_dim(const Args& a, const char* name) {
-  if (auto d = a.integer_or(1)) return *d;
-  int64_t n = a.tensor(0).dim();
-  warn(concat("Implicit dimension choice for ", name,
-              " has been deprecated. Change the call to include dim=X as an argument.")
-           .c_str());
-  return n == 0 || n == 1 || n == 3 ? 0 : 1;
-}
-
 // ---- losses ------------------------------------------------------------------------------------
 void check_target_size(const Tensor& x, const Tensor& t, const char* op) {
   if (!(x.sizes() == t.sizes()))
@@ -208,6 +199,9 @@ Tensor nll(Args& a) {
 Tensor embedding(Args& a) {
   const Tensor &index = a.tensor(0), &weight = a.tensor(1);
   int64_t n = weight.dim() ? weight.size(0) : 0, padding = -1;
+  LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32,
+               "embedding: expected indices of type int64 or int32, got ",
+               dtype_name(index.dtype()), ". Remedy: indices.long()");
   if (auto p = a.integer_or(2)) {
     LAMPAS_CHECK_KIND(Assertion, *p < n && *p >= -n, "Padding_idx must be within num_embeddings (",
                       *p, " of ", n, ")");
@@ -350,18 +344,12 @@ constexpr Definition kRows[] = {
      "First half times the sigmoid of the second (Dauphin et al. 2016)."},
     {"prelu(Tensor input, Tensor weight)", LAMPAS_FN(prelu(a.tensor(0), a.tensor(1))), kBoth,
      "x where positive, else weight * x."},
-    {"softmax(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None, *, Tensor? "
-     "out=None)",
-     LAMPAS_FN(ops::softmax(a.tensor(0), softmax_dim(a, "softmax"), a.dtype_or(3))), kFunction,
-     "exp(x) / sum(exp(x)) along dim."},
     {"softmax(Tensor input, int dim, dtype? dtype=None, *, Tensor? out=None)",
-     LAMPAS_FN(ops::softmax(a.tensor(0), a.integer(1), a.dtype_or(2))), kBoth, nullptr},
-    {"log_softmax(Tensor input, int? dim=None, int _stacklevel=3, dtype? dtype=None, *, Tensor? "
-     "out=None)",
-     LAMPAS_FN(ops::log_softmax(a.tensor(0), softmax_dim(a, "log_softmax"), a.dtype_or(3))),
-     kFunction, "log(softmax(x)) along dim."},
+     LAMPAS_FN(ops::softmax(a.tensor(0), a.integer(1), a.dtype_or(2))), kBoth,
+     "exp(x) / sum(exp(x)) along dim."},
     {"log_softmax(Tensor input, int dim, dtype? dtype=None, *, Tensor? out=None)",
-     LAMPAS_FN(ops::log_softmax(a.tensor(0), a.integer(1), a.dtype_or(2))), kBoth, nullptr},
+     LAMPAS_FN(ops::log_softmax(a.tensor(0), a.integer(1), a.dtype_or(2))), kBoth,
+     "log(softmax(x)) along dim."},
     {"layer_norm(Tensor input, int[] normalized_shape, Tensor? weight=None, Tensor? bias=None, "
      "float eps=1e-5, bool cudnn_enable=True)",
      LAMPAS_FN(ops::layer_norm(a.tensor(0), a.ints(1), a.tensor(2), a.tensor(3), a.real(4))),

@@ -88,6 +88,15 @@ Tensor conv_transpose(const Args& a, size_t n) {
   c.groups = a.integer(6);
   c.dilation = per_dim(a, 7, n, "dilation");
   c.transposed = true;
+  for (int64_t d = 2; d < a.tensor(1).dim(); ++d)
+    LAMPAS_CHECK(a.tensor(1).size(d) > 0, "conv_transpose", n,
+                 "d(): kernel size should be greater than zero, but got weight of shape ",
+                 a.tensor(1).sizes());
+  for (size_t i = 0; i < n; ++i)
+    LAMPAS_CHECK(c.output_padding[i] < std::max(c.stride[i], c.dilation[i]), "conv_transpose", n,
+                 "d(): output padding must be smaller than either stride or dilation, but got "
+                 "output_padding=",
+                 c.output_padding, ", stride=", c.stride, ", dilation=", c.dilation);
   Tensor y = ops::convolution(x, a.tensor(1), a.tensor(2), c);
   return added ? ops::squeeze(y, Dims{0}) : y;
 }
@@ -117,26 +126,35 @@ Tensor avg_pool(const Args& a, size_t n) {
   return ops::avg_pool(a.tensor(0), p);
 }
 // An output size of None keeps that dimension.
-Dims adaptive_dims(const Args& a, size_t n) {
+Dims adaptive_dims(const Args& a, size_t n, const char* op) {
   PyObject* o = a.object(1);
+  const Tensor& x = a.tensor(0);
+  LAMPAS_CHECK_VALUE(x.dim() > static_cast<int64_t>(n), op, n,
+                     "d(): expected an input of at least ", n + 1, " dimensions, got shape ",
+                     x.sizes());
   Dims d;
   if (PyTuple_Check(o) || PyList_Check(o)) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) {
       PyObject* v = PySequence_Fast_GET_ITEM(o, i);
-      d.push_back(v == Py_None ? -1 : int_of(v));
+      int64_t at = x.dim() - PySequence_Fast_GET_SIZE(o) + i;
+      d.push_back(v == Py_None && at >= 0 ? x.size(at) : int_of(v));
     }
     if (d.size() == 1) d = Dims(n, d[0]);
   } else {
-    LAMPAS_CHECK_TYPE(is_int(o) || o == Py_None,
-                      "argument 'output_size' must be int or tuple of ints, not ",
+    LAMPAS_CHECK_TYPE(is_int(o), op, n,
+                      "d(): argument 'output_size' must be int or tuple of ints, not ",
                       Py_TYPE(o)->tp_name);
-    d = Dims(n, o == Py_None ? -1 : int_of(o));
+    d = Dims(n, int_of(o));
   }
-  LAMPAS_CHECK(d.size() == n, "adaptive pooling: output_size must be ", n, " values, got ", d);
+  LAMPAS_CHECK(d.size() == n, op, n, "d(): output_size must be ", n, " values, got ", d);
+  for (int64_t v : d)
+    LAMPAS_CHECK(v >= 0, op, n,
+                 "d(): elements of output_size must be greater than or equal to 0 but received ",
+                 d);
   return d;
 }
 PyObject* adaptive_max(Args& a, size_t n, bool with_indices) {
-  auto r = ops::adaptive_max_pool(a.tensor(0), adaptive_dims(a, n));
+  auto r = ops::adaptive_max_pool(a.tensor(0), adaptive_dims(a, n, "adaptive_max_pool"));
   if (with_indices || a.flag(2)) return to_py(r);
   return wrap(r[0]);
 }
@@ -152,9 +170,13 @@ Tensor scaled(Tensor y, const Tensor& w, const Tensor& b) {
   if (b.defined()) y = ops::add(y, channel_shape(b, y));
   return y;
 }
-void check_channels(const Tensor& t, int64_t c, const char* name) {
-  LAMPAS_CHECK(!t.defined() || t.numel() == c, name, " should contain ", c, " elements not ",
-               t.defined() ? t.numel() : 0);
+// A parameter or statistic of a channel each; beside halves it may be float32.
+void check_channels(const Tensor& t, const Tensor& x, int64_t c, const char* name) {
+  if (!t.defined()) return;
+  LAMPAS_CHECK(t.numel() == c, name, " should contain ", c, " elements not ", t.numel());
+  LAMPAS_CHECK(t.dtype() == x.dtype() || (is_half(x.dtype()) && t.dtype() == DType::F32), name,
+               " must have the input's dtype ", dtype_name(x.dtype()),
+               is_half(x.dtype()) ? " or float32" : "", ", got ", dtype_name(t.dtype()));
 }
 Tensor wide(const Tensor& t) {
   return t.defined() && is_half(t.dtype()) ? ops::to_dtype(t, DType::F32) : t;
@@ -177,16 +199,18 @@ Tensor scaled_first(Tensor y, const Tensor& w, const Tensor& b) {
 
 Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Tensor& w,
                   const Tensor& b, bool training, double momentum, double eps) {
+  LAMPAS_CHECK_VALUE(rm.defined() == rv.defined(),
+                     "running_mean and running_var must either both be None or neither be None");
   if (x0.numel() == 0) return scaled_first(ops::clone(x0), w, b);
   LAMPAS_CHECK(x0.dim() >= 2, "batch_norm: expected at least 2 dimensions [N, C, ...], got ",
                x0.sizes());
   LAMPAS_CHECK_KIND(NotImplemented, is_floating(x0.dtype()), "\"batch_norm\" not implemented for '",
                     dtype_name(x0.dtype()), "'. Remedy: input.float()");
   int64_t c = x0.size(1);
-  check_channels(rm, c, "running_mean");
-  check_channels(rv, c, "running_var");
-  check_channels(w, c, "weight");
-  check_channels(b, c, "bias");
+  check_channels(rm, x0, c, "running_mean");
+  check_channels(rv, x0, c, "running_var");
+  check_channels(w, x0, c, "weight");
+  check_channels(b, x0, c, "bias");
   LAMPAS_CHECK(training || (rm.defined() && rv.defined()),
                "Expected running_mean and running_var to be defined when training=False");
   int64_t n = c ? x0.numel() / c : 0;
@@ -222,8 +246,8 @@ Tensor group_norm(const Tensor& x0, int64_t groups, const Tensor& w, const Tenso
       groups > 0 && c % groups == 0,
       "Expected number of channels in input to be divisible by num_groups, but got input of shape ",
       x0.sizes(), " and num_groups=", groups);
-  check_channels(w, c, "weight");
-  check_channels(b, c, "bias");
+  check_channels(w, x0, c, "weight");
+  check_channels(b, x0, c, "bias");
   Tensor x = wide(x0);
   Dims inner{x.numel() / std::max<int64_t>(x.size(0) * groups, 1)};
   Tensor y = ops::layer_norm(ops::reshape(x, Dims{x.size(0), groups, inner[0]}), inner, Tensor(),
@@ -235,6 +259,9 @@ Tensor instance_norm(const Args& a) {
   const Tensor &x = a.tensor(0), &rm = a.tensor(1), &rv = a.tensor(2);
   LAMPAS_CHECK(x.dim() >= 3, "instance_norm: expected at least 3 dimensions [N, C, ...], got ",
                x.sizes());
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()),
+                    "\"instance_norm\" not implemented for '", dtype_name(x.dtype()),
+                    "'. Remedy: input.float()");
   bool own = a.flag(5);
   LAMPAS_CHECK(own || (rm.defined() && rv.defined()),
                "Expected running_mean and running_var to be defined when use_input_stats is false");
@@ -399,8 +426,8 @@ Tensor gru_cell(const Args& a) {
        "Maximum over windows, and where it was."}
 #define ADAPT(N)                                                                                \
   {"adaptive_avg_pool" #N "d(Tensor input, object output_size)",                                \
-   LAMPAS_FN(ops::adaptive_avg_pool(a.tensor(0), adaptive_dims(a, N))), kFunction,              \
-   "Mean over windows that divide the input evenly."},                                          \
+   LAMPAS_FN(ops::adaptive_avg_pool(a.tensor(0), adaptive_dims(a, N, "adaptive_avg_pool"))),    \
+   kFunction, "Mean over windows that divide the input evenly."},                               \
       {"adaptive_max_pool" #N "d(Tensor input, object output_size, bool return_indices=False)", \
        [](Args& a) { return adaptive_max(a, N, false); }, kFunction,                            \
        "Maximum over windows that divide the input evenly."}

@@ -115,6 +115,8 @@ std::optional<DType> dtype_of_object(PyObject* o);  // a dtype, or float/int/boo
 bool is_device(PyObject* o);
 std::optional<Device> device_of_object(PyObject* o);  // a device, a string; RuntimeError for cuda
 ops::MemoryFormat memory_format_of(PyObject* o);
+bool is_memory_format(PyObject* o);
+bool is_layout(PyObject* o);
 bool is_number(PyObject* o);    // bool, int, float, complex, NumPy scalars
 Scalar scalar_of(PyObject* o);  // a number or a one-element tensor
 bool is_int(PyObject* o);

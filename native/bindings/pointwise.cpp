@@ -10,6 +10,13 @@
 namespace lampas::py {
 
 namespace {
+Tensor positive(const Tensor& x) {
+  LAMPAS_CHECK(x.dtype() != DType::Bool,
+               "positive(): the `+` operator, on a bool tensor is not supported; x.int() makes "
+               "numbers of it.");
+  return x;
+}
+
 // One row as function, method and in-place method. Rows whose public form takes other arguments are
 // written out below.
 template <ops::Pointwise Op>
@@ -226,7 +233,8 @@ constexpr Definition kRows[] = {
     {"absolute(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::abs(a.tensor(0))), kAll,
      "Absolute value."},
     {"sign(Tensor input, *, Tensor? out=None)", LAMPAS_FN(sign_of(a.tensor(0))), kAll, "Sign."},
-    {"positive(Tensor input)", LAMPAS_FN(a.tensor(0)), kBoth, "Itself."},
+    {"positive(Tensor input)", LAMPAS_FN(positive(a.tensor(0))), kBoth,
+     "Itself; refuses bool."},
     {"conj(Tensor input)", LAMPAS_FN(ops::conj(a.tensor(0))), kBoth, "Complex conjugate."},
     {"conj_physical(Tensor input, *, Tensor? out=None)", LAMPAS_FN(ops::conj(a.tensor(0))), kAll,
      "Complex conjugate."},
@@ -257,7 +265,7 @@ constexpr Definition kRows[] = {
      "Whether the sign bit is set."},
     {"isreal(Tensor input)",
      LAMPAS_FN(is_complex(a.tensor(0).dtype()) ? ops::eq(ops::imag(a.tensor(0)), 0)
-                                               : ops::ones(a.tensor(0).sizes(), DType::Bool)),
+                                               : ops::full_like(a.tensor(0), true, DType::Bool)),
      kBoth, "Whether real."},
 
     {"add(Operand input, Operand other, *, Number alpha=1, Tensor? out=None)",

@@ -96,6 +96,20 @@ PyObject* add_node_hook(PyObject* o, PyObject* dict, bool before) {
     Py_RETURN_NONE;
   });
 }
+// Registering and removing belong to Python: autograd/graph.py.
+PyObject* register_node_hook(PyObject* o, PyObject* function, const char* how) {
+  Owned module(PyImport_ImportModule("lampas.autograd.graph"));
+  return module ? PyObject_CallMethod(module.get(), how, "OO", o, function) : nullptr;
+}
+PyObject* node_register(PyObject* o, PyObject* function) {
+  return register_node_hook(o, function, "_register_hook");
+}
+PyObject* node_register_pre(PyObject* o, PyObject* function) {
+  return register_node_hook(o, function, "_register_prehook");
+}
+PyObject* node_sequence(PyObject* o, PyObject*) {
+  return PyLong_FromUnsignedLongLong(node_of(o).seq);
+}
 PyObject* node_hook(PyObject* o, PyObject* dict) { return add_node_hook(o, dict, false); }
 PyObject* node_prehook(PyObject* o, PyObject* dict) { return add_node_hook(o, dict, true); }
 
@@ -106,6 +120,14 @@ PyGetSetDef node_getset[] = {
     {"variable", node_variable, nullptr, "The leaf whose gradient is accumulated.", nullptr},
     {}};
 PyMethodDef node_methods[] = {{"name", node_name, METH_NOARGS, "name() -> str"},
+                              {"register_hook", node_register, METH_O,
+                               "register_hook(fn) -> handle: fn(grad_inputs, grad_outputs) runs "
+                               "after this node's backward; what it returns replaces grad_inputs."},
+                              {"register_prehook", node_register_pre, METH_O,
+                               "register_prehook(fn) -> handle: fn(grad_outputs) runs before this "
+                               "node's backward; what it returns replaces grad_outputs."},
+                              {"_sequence_nr", node_sequence, METH_NOARGS,
+                               "When the node was made: later nodes have higher numbers."},
                               {"_add_hook", node_hook, METH_O, nullptr},
                               {"_add_prehook", node_prehook, METH_O, nullptr},
                               {}};
@@ -178,6 +200,22 @@ bool contains(nb::handle seq, PyObject* o) {
   return false;
 }
 
+// A write into a view that a custom function returned could not be traced back to its base.
+void forbid_inplace(const Tensor& out, bool is_input, nb::tuple args) {
+  AutogradMeta* m = meta(out);
+  constexpr const char* kWhy =
+      "created inside a custom Function (or is an input returned as it is)";
+  if (m && m->view) {
+    m->view->no_inplace = kWhy;
+    return;
+  }
+  if (!is_input) return;
+  for (nb::handle a : args)
+    if (is_tensor(a.ptr()) && tensor_of(a.ptr()).storage_ref() == out.storage_ref() &&
+        requires_grad(tensor_of(a.ptr())))
+      return mark_view(out, tensor_of(a.ptr()), nullptr, kWhy);
+}
+
 // Connects the outputs of a custom function's forward. `context` offers to_save, dirty, non_diff,
 // materialize_grads and, afterwards, gets `_node`.
 nb::object connect_function(nb::object context, std::string name, nb::tuple args, nb::tuple outputs,
@@ -193,6 +231,13 @@ nb::object connect_function(nb::object context, std::string name, nb::tuple args
   }
   node->materialize = nb::cast<bool>(context.attr("materialize_grads"));
   nb::object dirty = context.attr("dirty_tensors"), constant = context.attr("non_differentiable");
+  if (!dirty.is_none())
+    for (nb::handle d : dirty)
+      LAMPAS_CHECK(contains(outputs, d.ptr()),
+                   "Some elements marked as dirty during the forward method were not returned as "
+                   "output. The inputs that are modified inplace must all be outputs of the "
+                   "Function (",
+                   name, ").");
   nb::list results;
   for (nb::handle o : outputs) {
     if (!is_tensor(o.ptr())) {
@@ -203,10 +248,16 @@ nb::object connect_function(nb::object context, std::string name, nb::tuple args
     Tensor t = tensor_of(o.ptr());
     bool is_input = contains(args, o.ptr()), is_dirty = contains(dirty, o.ptr());
     bool fixed = contains(constant, o.ptr()) || !is_differentiable(t.dtype());
-    if (is_dirty) t.bump_version();
+    if (is_dirty) {
+      LAMPAS_CHECK(!(grad_enabled() && is_leaf(t) && requires_grad(t)),
+                   "a leaf Variable that requires grad has been used in an in-place operation (",
+                   name, " marked ", t, " as dirty). Remedy: pass a copy, x.clone()");
+      t.bump_version();
+    }
     // An input returned as it is becomes a view of itself, so that it can have this grad_fn.
     if (is_input && !is_dirty) t = t.alias();
     if (!is_dirty && !is_input && meta(t) && meta(t)->edge.node) t = t.alias();
+    if (differentiable && !is_dirty && !fixed) forbid_inplace(t, is_input, args);
     if (differentiable) {
       uint32_t nr = node->add_output(t);
       if (!fixed) set_grad_fn(t, node, nr);
@@ -260,6 +311,12 @@ PyObject* node_object(Ref<Node> n) {
   n->py = o;
   new (&o->node) Ref<Node>(std::move(n));
   return reinterpret_cast<PyObject*>(o);
+}
+
+Ref<Node> node_of_object(PyObject* o) {
+  LAMPAS_CHECK_TYPE(Py_TYPE(o) == node_type, "expected a node of the graph (tensor.grad_fn), got ",
+                    Py_TYPE(o)->tp_name);
+  return reinterpret_cast<NodeObject*>(o)->node;
 }
 
 void init_nodes(PyObject* module) {

@@ -6,6 +6,7 @@
 namespace lampas::py {
 
 PyObject* node_object(Ref<Node> n);
+Ref<Node> node_of_object(PyObject* o);  // TypeError if it is no node
 void init_nodes(PyObject* module);
 
 }  // namespace lampas::py

@@ -48,23 +48,10 @@ Tensor variance(const Tensor& x, const Spread& s) {
 }
 Tensor deviation(const Tensor& x, const Spread& s) { return ops::sqrt(variance(x, s)); }
 
-double order_of(Args& a, int i) {
-  PyObject* p = a.object(i);
-  if (!p || p == Py_None) return 2;
-  if (PyUnicode_Check(p)) {
-    std::string s = PyUnicode_AsUTF8(p);
-    if (s == "fro") return 2;
-    if (s == "inf") return INFINITY;
-    if (s == "-inf") return -INFINITY;
-    throw Error(ErrorKind::Runtime, "norm: unknown order '" + s +
-                                        "'; 'nuc' and matrix orders are in linalg.matrix_norm");
-  }
-  return scalar_of(p).to_double();
-}
 Tensor vector_norm(Args& a, int dim, int keepdim, int dtype) {
   Tensor x = a.tensor(0);
   if (auto d = a.dtype_or(dtype)) x = ops::to_dtype(x, *d);
-  return ops::norm(x, order_of(a, 1), a.ints_or(dim), a.flag(keepdim));
+  return ops::norm(x, a.number(1).to_double(), a.ints_or(dim), a.flag(keepdim));
 }
 
 Tensor nan_sum(Args& a, bool mean) {
@@ -162,8 +149,7 @@ constexpr Definition kRows[] = {
     {"std_mean" SPREAD_FLAG, [](Args& a) { return mean_and(a, true, flag_spread(a)); }, kFunction, "Standard deviation and mean."},
     {"std_mean" SPREAD, [](Args& a) { return mean_and(a, true, spread_of(a)); }, kFunction, nullptr},
     {"logsumexp(Tensor input, int[1] dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(logit_sum(a)), kBoth, "log(sum(exp(input)))."},
-    {"norm(Tensor input, object p='fro', int[1]? dim=None, bool keepdim=False, dtype? dtype=None, *, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kBoth, "p-norm of the elements, or over dimensions."},
-    {"_vector_norm(Tensor input, object ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kFunction, "p-norm over dimensions."},
+    {"_vector_norm(Tensor input, Number ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kFunction, "p-norm over dimensions."},
     {"cumsum(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::cumsum(a.tensor(0), a.integer(1), a.dtype_or(2))), kAll, "Running sum."},
     {"cumprod(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::cumprod(a.tensor(0), a.integer(1), a.dtype_or(2))), kAll, "Running product."},
     {"cummax(Tensor input, int dim, *, Tensor[]? out=None)", [](Args& a) { return named("cummax", {"values", "indices"}, ops::cummax(a.tensor(0), a.integer(1))); }, kBoth, "Running maximum."},

@@ -20,8 +20,14 @@ PyObject* unique_result(const ops::Unique& u, bool inverse, bool counts) {
   return r.size() == 1 ? wrap(r[0]) : to_py(r);
 }
 PyObject* unique(Args& a) {
-  if (auto dim = a.integer_or(4))
-    return unique_result(ops::unique_rows(a.tensor(0), *dim), a.flag(2), a.flag(3));
+  if (auto dim = a.integer_or(4)) {
+    const Tensor& x = a.tensor(0);
+    int64_t d = wrap_dim(*dim, x.dim());
+    for (int64_t i = 0; i < x.dim(); ++i)
+      LAMPAS_CHECK(i == d || x.size(i) > 0, "unique: dimension ", i, " of shape ", x.sizes(),
+                   " is empty: there is nothing by which slices along ", d, " could differ");
+    return unique_result(ops::unique_rows(x, d), a.flag(2), a.flag(3));
+  }
   return unique_result(ops::unique(a.tensor(0)), a.flag(2), a.flag(3));
 }
 PyObject* unique_consecutive(Args& a) {

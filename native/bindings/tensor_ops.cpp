@@ -51,11 +51,13 @@ Tensor filled(const Args& a, const Scalar& value) {
 Tensor full(const Args& a) {
   Scalar v = a.number(1);
   Options o(a, 2, v.natural_dtype(ops::default_dtype()));
+  ops::check_fits(v, o.dtype, "full");
   return o.finish(ops::full(a.ints(0), v, o.dtype, o.device));
 }
 Tensor filled_like(const Args& a, int at, const Scalar& value) {
   const Tensor& x = a.tensor(0);
   LikeOptions o(a, at, x);
+  ops::check_fits(value, *o.dtype, "full_like");
   if (o.device != x.device()) return o.finish(ops::full(x.sizes(), value, *o.dtype, o.device));
   return o.finish(ops::full_like(x, value, o.dtype));
 }
@@ -75,6 +77,7 @@ Tensor empty_strided(const Args& a) {
   return ops::empty_strided(a.ints(0), a.ints(1), a.dtype(2, ops::default_dtype()), a.device(4));
 }
 Tensor new_filled(const Args& a, int at, const Scalar& value) {
+  ops::check_fits(value, a.dtype(at, a.tensor(0).dtype()), "new_full");
   Tensor t = ops::full(a.ints(1), value, a.dtype(at, a.tensor(0).dtype()),
                        a.device_or(at + 2).value_or(a.tensor(0).device()));
   if (a.flag(at + 3)) set_requires_grad(t, true);
@@ -139,9 +142,14 @@ Tensor detach_(const Tensor& t) {
   }
   return t;
 }
+Tensor refuse_start(const Tensor& start) {
+  fail(ErrorKind::Runtime, "narrow(): start must be an 0-dim integral Tensor or int, got ",
+       dtype_name(start.dtype()), " of shape ", start.sizes());
+}
 Tensor fill_inplace(const Tensor& t, const Operand& v) {
   check_inplace(t, "fill_");
   if (!v.is_tensor()) {
+    ops::check_fits(v.scalar(), t.dtype(), "fill_");
     ops::fill_(t, v.scalar());
   } else {
     LAMPAS_CHECK(v.tensor().dim() == 0,
@@ -156,25 +164,6 @@ Tensor copy_inplace(const Tensor& t, const Tensor& from) {
   ops::copy_(t, from);
   return t;
 }
-Tensor set_tensor(const Tensor& t, const Tensor& from) {
-  TensorImpl &a = *t.impl(), &b = *from.impl();
-  a.storage = b.storage;
-  a.offset = b.offset;
-  a.sizes = b.sizes;
-  a.strides = b.strides;
-  a.dtype = b.dtype;
-  a.refresh();
-  t.bump_version();
-  return t;
-}
-Tensor resize(const Tensor& t, IntSpan sizes) {
-  LAMPAS_CHECK(!requires_grad(t), "cannot resize variables that require grad");
-  for (int64_t s : sizes)
-    LAMPAS_CHECK(s >= 0, "requested resize to ", sizes, " has a negative size");
-  ops::resize_(t, sizes);
-  return t;
-}
-
 constexpr Definition kRows[] = {
     {"empty(int[]* size, " OPTIONS, LAMPAS_FN(empty(a)), kFunction, "Memory without values: whatever it held before."},
     {"empty_strided(int[] size, int[] stride, " NEW_OPTIONS, LAMPAS_FN(empty_strided(a)), kFunction, "Memory without values, with the given strides."},
@@ -220,6 +209,7 @@ constexpr Definition kRows[] = {
     {"moveaxis(Tensor input, int[] source, int[] destination)", LAMPAS_FN(ops::movedim(a.tensor(0), a.ints(1), a.ints(2))), kBoth, nullptr},
     {"select(Tensor input, int dim, int index)", LAMPAS_FN(ops::select(a.tensor(0), a.integer(1), a.integer(2))), kBoth, "One slice; drops the dimension."},
     {"narrow(Tensor input, int dim, int start, int length)", LAMPAS_FN(ops::narrow(a.tensor(0), a.integer(1), a.integer(2), a.integer(3))), kBoth, "A range of one dimension."},
+    {"narrow(Tensor input, int dim, Tensor start, int length)", LAMPAS_FN(refuse_start(a.tensor(2))), kBoth, nullptr},
     {"squeeze(Tensor input)", LAMPAS_FN(ops::squeeze(a.tensor(0))), kBoth, "Drops dimensions of size 1."},
     {"squeeze(Tensor input, int[1] dim)", LAMPAS_FN(ops::squeeze(a.tensor(0), a.ints(1))), kBoth, nullptr},
     {"unsqueeze(Tensor input, int dim)", LAMPAS_FN(ops::unsqueeze(a.tensor(0), a.integer(1))), kBoth, "Adds a dimension of size 1."},
@@ -261,9 +251,6 @@ constexpr Definition kRows[] = {
     {"fill_(Tensor input, Operand value)", LAMPAS_FN(fill_inplace(a.tensor(0), a.operand(1))), kBoth, "Writes one value everywhere."},
     {"zero_(Tensor input)", LAMPAS_FN(fill_inplace(a.tensor(0), 0)), kBoth, "Writes zeros."},
     {"copy_(Tensor input, Tensor src, bool non_blocking=False)", LAMPAS_FN(copy_inplace(a.tensor(0), a.tensor(1))), kMethod, "Writes src's values, broadcast and cast."},
-    {"set_(Tensor input, Tensor source)", LAMPAS_FN(set_tensor(a.tensor(0), a.tensor(1))), kMethod, "Takes source's memory and geometry."},
-    {"resize_(Tensor input, int[]* size, *, memory_format? memory_format=None)", LAMPAS_FN(resize(a.tensor(0), a.ints(1))), kMethod, "Other sizes, keeping elements in memory order."},
-    {"resize_as_(Tensor input, Tensor other, *, memory_format? memory_format=None)", LAMPAS_FN(resize(a.tensor(0), a.tensor(1).sizes())), kMethod, "other's sizes, keeping elements in memory order."},
 
     {"requires_grad_(Tensor input, bool requires_grad=True)", LAMPAS_FN(requires_grad_(a)), kMethod, "Starts or stops recording gradients; returns itself."},
     {"dim(Tensor input)", LAMPAS_FN(a.tensor(0).dim()), kMethod, "The number of dimensions."},

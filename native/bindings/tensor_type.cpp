@@ -114,7 +114,12 @@ PyObject* get_itemsize(PyObject* o, void*) { return PyLong_FromLong(itemsize(sel
 PyObject* get_nbytes(PyObject* o, void*) {
   return PyLong_FromLongLong(self_of(o).numel() * itemsize(self_of(o).dtype()));
 }
-PyObject* get_version(PyObject* o, void*) { return PyLong_FromUnsignedLong(self_of(o).version()); }
+PyObject* get_version(PyObject* o, void*) {
+  return guarded([&]() -> PyObject* {
+    LAMPAS_CHECK(!self_of(o).impl()->inference, "Inference tensors do not track version counter.");
+    return PyLong_FromUnsignedLong(self_of(o).version());
+  });
+}
 PyObject* get_false(PyObject*, void*) { Py_RETURN_FALSE; }
 PyObject* get_none(PyObject*, void*) { Py_RETURN_NONE; }
 PyObject* get_is_meta(PyObject* o, void*) { return PyBool_FromLong(self_of(o).is_meta()); }

@@ -16,6 +16,7 @@ struct Constant {
 PyTypeObject* dtype_type = nullptr;
 PyTypeObject* device_type = nullptr;
 PyTypeObject* format_type = nullptr;
+PyTypeObject* layout_type = nullptr;
 PyObject* dtypes[kDTypes] = {};
 
 PyObject* constant_repr(PyObject* self) {
@@ -291,6 +292,8 @@ std::optional<DType> dtype_of_object(PyObject* o) {
   return {};
 }
 
+bool is_memory_format(PyObject* o) { return Py_TYPE(o) == format_type; }
+bool is_layout(PyObject* o) { return Py_TYPE(o) == layout_type; }
 ops::MemoryFormat memory_format_of(PyObject* o) {
   LAMPAS_CHECK_TYPE(Py_TYPE(o) == format_type, "memory_format must be torch.memory_format, not ",
                     Py_TYPE(o)->tp_name);
@@ -341,10 +344,10 @@ void init_types(PyObject* module) {
                          {"cfloat", DType::C64},
                          {"cdouble", DType::C128}})
     PyModule_AddObjectRef(module, o.name, dtypes[static_cast<int>(o.d)]);
-  PyTypeObject* layout = constant_type("lampas.layout", constant_getset, constant_methods);
-  PyModule_AddObjectRef(module, "layout", reinterpret_cast<PyObject*>(layout));
-  Py_DECREF(add_constant(module, layout, "strided", 0));
-  Py_DECREF(add_constant(module, layout, "sparse_coo", 1));
+  layout_type = constant_type("lampas.layout", constant_getset, constant_methods);
+  PyModule_AddObjectRef(module, "layout", reinterpret_cast<PyObject*>(layout_type));
+  Py_DECREF(add_constant(module, layout_type, "strided", 0));
+  Py_DECREF(add_constant(module, layout_type, "sparse_coo", 1));
   format_type = constant_type("lampas.memory_format", constant_getset, constant_methods);
   PyModule_AddObjectRef(module, "memory_format", reinterpret_cast<PyObject*>(format_type));
   for (auto [name, value] : {std::pair{"contiguous_format", 0},

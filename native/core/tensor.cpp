@@ -4,8 +4,23 @@
 
 namespace lampas {
 
+namespace {
+int64_t checked_product(IntSpan sizes) {
+  int64_t n = 1;
+  bool fits = true, none = false;
+  for (int64_t s : sizes) {
+    none |= s == 0;
+    fits &= !__builtin_mul_overflow(n, s, &n);
+  }
+  if (!fits && !none) [[unlikely]]
+    fail(ErrorKind::Runtime, "the number of elements of a tensor of size ", sizes,
+         " does not fit in 64 bits");
+  return none ? 0 : n;
+}
+}  // namespace
+
 void TensorImpl::refresh() {
-  numel = product(sizes);
+  numel = checked_product(sizes);
   contiguous = true;
   int64_t step = 1;
   for (size_t i = sizes.size(); i-- > 0;) {
@@ -55,13 +70,14 @@ void destroy(TensorImpl* t) {
 
 Tensor Tensor::over(Ref<Storage> storage, DType dtype, Dims sizes, Dims strides, int64_t offset) {
   TensorImpl* t = new_impl();
+  Tensor owner(Ref<TensorImpl>::adopt(t));
   t->storage = std::move(storage);
   t->dtype = dtype;
   t->sizes = std::move(sizes);
   t->strides = std::move(strides);
   t->offset = offset;
   t->refresh();
-  return Tensor(Ref<TensorImpl>::adopt(t));
+  return owner;
 }
 
 Tensor Tensor::over(Ref<Storage> storage, DType dtype, Dims sizes) {
@@ -81,6 +97,32 @@ Tensor Tensor::alias(Dims sizes, Dims strides, int64_t offset) const {
   t.p_->own_version = p_->own_version;
   t.p_->inference = p_->inference;
   return t;
+}
+
+void Tensor::no_data() const {
+  fail(ErrorKind::NotImplemented, "a value is needed, but ", *this,
+       " is on the meta device, where tensors have shapes and no data. Remedy: make it on the CPU "
+       "(device='cpu', module.to_empty(device='cpu'))");
+}
+
+int64_t checked_extent(IntSpan sizes, IntSpan strides, int64_t offset) {
+  LAMPAS_CHECK(sizes.size() == strides.size(), "mismatch in length of strides and shape: ", strides,
+               " and ", sizes);
+  LAMPAS_CHECK(offset >= 0, "Tensor: invalid storage offset ", offset);
+  int64_t last = offset;
+  bool fits = true, none = false;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    LAMPAS_CHECK(sizes[i] >= 0, "Trying to create tensor with negative dimension ", sizes[i], ": ",
+                 sizes);
+    LAMPAS_CHECK(strides[i] >= 0, "Negative strides are not supported, got strides: ", strides);
+    int64_t step;
+    none |= sizes[i] == 0;
+    fits &= !__builtin_mul_overflow(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &step) &&
+            !__builtin_add_overflow(last, step, &last);
+  }
+  LAMPAS_CHECK(fits && last < (int64_t{1} << 58),
+               "Storage size calculation overflowed with sizes=", sizes, " and strides=", strides);
+  return none ? 0 : last + 1;
 }
 
 std::ostream& operator<<(std::ostream& os, const Tensor& t) {

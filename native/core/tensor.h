@@ -86,7 +86,10 @@ class Tensor {
   Storage& storage() const { return *p_->storage; }
   const Ref<Storage>& storage_ref() const { return p_->storage; }
 
+  // The first element. A meta tensor has none: NotImplementedError.
   void* data() const {
+    if (is_meta()) [[unlikely]]
+      no_data();
     return static_cast<char*>(p_->storage->data) + p_->offset * itemsize(p_->dtype);
   }
   template <class T>
@@ -106,8 +109,14 @@ class Tensor {
   Tensor alias(Dims sizes, Dims strides, int64_t offset) const;
 
  private:
+  [[noreturn]] void no_data() const;
   Ref<TensorImpl> p_;
 };
+
+// The number of elements that a geometry spans, from the first of the storage to its last one; 0
+// where it has no element. RuntimeError where that does not fit into memory addresses, or a size or
+// stride is negative.
+int64_t checked_extent(IntSpan sizes, IntSpan strides, int64_t offset);
 
 // 'float32[2, 3]' for messages.
 std::ostream& operator<<(std::ostream& os, const Tensor& t);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "autograd/autograd.h"
 #include "ops/copy.h"
@@ -53,8 +54,8 @@ Tensor empty(IntSpan sizes, DType dtype, Device device) {
 }
 
 Tensor empty_strided(IntSpan sizes, IntSpan strides, DType dtype, Device device) {
-  int64_t extent = checked_numel(sizes) == 0 ? 0 : 1;
-  for (size_t i = 0; extent && i < sizes.size(); ++i) extent += (sizes[i] - 1) * strides[i];
+  checked_numel(sizes);
+  int64_t extent = checked_extent(sizes, strides, 0);
   Tensor t = Tensor::over(new_storage(extent, dtype, device), dtype, sizes, strides, 0);
   t.impl()->inference = modes.inference;
   return t;
@@ -64,6 +65,31 @@ Tensor empty_like(const Tensor& x, std::optional<DType> dtype) {
   DType d = dtype.value_or(x.dtype());
   if (x.is_contiguous()) return empty(x.sizes(), d, x.device());
   return empty_strided(x.sizes(), dense_strides(x), d, x.device());
+}
+
+void check_fits(const Scalar& value, DType dtype, const char* op) {
+  if (dtype == DType::Bool || is_complex(dtype)) return;
+  bool fits;
+  if (value.is_complex() && value.to_complex().imag() != 0) {
+    fits = false;
+  } else if (is_floating(dtype)) {
+    double top = dtype == DType::F16    ? 65504.0
+                 : dtype == DType::BF16 ? 3.3895313892515355e38
+                 : dtype == DType::F32  ? double{std::numeric_limits<float>::max()}
+                                        : std::numeric_limits<double>::max();
+    double v = value.to_double();
+    fits = !(std::abs(v) > top) || std::isinf(v);
+  } else {
+    // The whole of unsigned types may be named by negative numbers too.
+    int bits = 8 * itemsize(dtype) - (dtype == DType::U8 ? 0 : 1);
+    double top = std::ldexp(1.0, bits), v = value.to_double();
+    fits = v < top && (dtype == DType::U8 ? v > -top : v >= -top);
+    if (value.is_integral() && dtype == DType::I64) fits = true;
+  }
+  if (fits) return;
+  std::string shown = value.is_complex() ? concat(value.to_complex()) : concat(value.to_double());
+  fail(ErrorKind::Runtime, op, ": value ", shown, " cannot be converted to type ",
+       dtype_name(dtype), " without overflow");
 }
 
 Tensor full(IntSpan sizes, const Scalar& value, DType dtype, Device device) {
@@ -134,6 +160,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step,
 
 Tensor linspace(double start, double end, int64_t steps, DType dtype) {
   LAMPAS_CHECK(steps >= 0, "number of steps must be non-negative, not ", steps);
+  if (steps > 0) check_fits(start, dtype, "linspace");
+  if (steps > 1) check_fits(end, dtype, "linspace");
   double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
   // From both ends, so that the last element is exactly `end`.
   return generate(steps, dtype, [&](int64_t i) {
@@ -145,6 +173,7 @@ Tensor linspace(double start, double end, int64_t steps, DType dtype) {
 Tensor logspace(double start, double end, int64_t steps, double base, DType dtype) {
   LAMPAS_CHECK(steps >= 0, "number of steps must be non-negative, not ", steps);
   double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  if (steps == 1) check_fits(std::pow(base, start), dtype, "logspace");
   return generate(steps, dtype, [&](int64_t i) {
     double x = i < (steps + 1) / 2 || steps == 1 ? start + step * static_cast<double>(i)
                                                  : end - step * static_cast<double>(steps - 1 - i);

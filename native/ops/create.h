@@ -10,6 +10,8 @@ Tensor empty(IntSpan sizes, DType dtype, Device device = Device::Cpu);
 Tensor empty_strided(IntSpan sizes, IntSpan strides, DType dtype, Device device = Device::Cpu);
 // With x's sizes, device and, where x is dense in memory, its layout.
 Tensor empty_like(const Tensor& x, std::optional<DType> dtype = {});
+// Raises if a value from a user is out of a type's range. Infinities and NaN are in that of floats.
+void check_fits(const Scalar& value, DType dtype, const char* op);
 Tensor full(IntSpan sizes, const Scalar& value, DType dtype, Device device = Device::Cpu);
 Tensor zeros(IntSpan sizes, DType dtype, Device device = Device::Cpu);
 Tensor ones(IntSpan sizes, DType dtype, Device device = Device::Cpu);

@@ -232,11 +232,12 @@ Tensor index_vector(const Tensor& index, const char* op) {
                "(): Expected dtype int32 or int64 for index, got ", dtype_name(index.dtype()));
   return plain(to_dtype(index.alias(), DType::I64));
 }
-void check_range(const Tensor& index, int64_t n, const char* op) {
+void check_range(const Tensor& index, int64_t n, const char* op,
+                 ErrorKind kind = ErrorKind::Index) {
   const auto* p = index.data<int64_t>();
   for (int64_t i = 0; i < index.numel(); ++i)
-    LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, op, "(): index ", p[i],
-                       " is out of bounds for dimension with size ", n);
+    if (p[i] < 0 || p[i] >= n)
+      fail(kind, op, "(): index ", p[i], " is out of bounds for dimension with size ", n);
 }
 
 // to[o, i, :] from from[o, index[i], :].
@@ -300,14 +301,13 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
 
 namespace {
 void check_source(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& source,
-                  const char* op) {
+                  const char* op, ErrorKind kind) {
   LAMPAS_CHECK(x.dtype() == source.dtype(), op, "(): self (", dtype_name(x.dtype()),
                ") and source (", dtype_name(source.dtype()), ") must have the same scalar type");
-  LAMPAS_CHECK_INDEX(source.dim() == 0
-                         ? at.numel() == 1
-                         : at.numel() == source.size(std::min<int64_t>(dim, source.dim() - 1)),
-                     op, "(): Number of indices (", at.numel(),
-                     ") should be equal to source.size(dim) for dim ", dim, " of ", source.sizes());
+  if (at.numel() !=
+      (source.dim() ? source.size(std::min<int64_t>(dim, source.dim() - 1)) : int64_t{1}))
+    fail(kind, op, "(): Number of indices (", at.numel(),
+         ") should be equal to source.size(dim) for dim ", dim, " of ", source.sizes());
   Dims a = x.sizes(), b = source.sizes();
   if (!a.empty()) a.erase(static_cast<size_t>(dim));
   if (!b.empty() && static_cast<size_t>(dim) < b.size()) b.erase(static_cast<size_t>(dim));
@@ -315,7 +315,7 @@ void check_source(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& 
       a == b, op,
       "(): Source/destination tensor must have same slice shapes. Destination slice shape: ", a,
       " at dimension ", dim, " and source slice shape: ", b);
-  check_range(at, x.dim() ? x.size(dim) : 1, op);
+  check_range(at, x.dim() ? x.size(dim) : 1, op, kind);
 }
 }  // namespace
 
@@ -323,7 +323,7 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
                  const Scalar& alpha) {
   dim = wrap_dim(dim, x.dim());
   Tensor at = index_vector(index, "index_add");
-  check_source(x, dim, at, source, "index_add");
+  check_source(x, dim, at, source, "index_add", ErrorKind::Runtime);
   Tensor y = contiguous(clone(x.alias()));
   Tensor scaled = plain(source);
   if (!alpha.equals(1)) scaled = plain(engine_math.scale(source.alias(), alpha));
@@ -342,7 +342,7 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
 Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
   dim = wrap_dim(dim, x.dim());
   Tensor at = index_vector(index, "index_copy");
-  check_source(x, dim, at, source, "index_copy");
+  check_source(x, dim, at, source, "index_copy", ErrorKind::Index);
   Tensor y = contiguous(clone(x.alias()));
   std::vector<Tensor> where(std::max<size_t>(x.sizes().size(), 1));
   where[static_cast<size_t>(dim)] = at;
@@ -359,8 +359,11 @@ Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
 }
 
 Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value) {
-  LAMPAS_CHECK_INDEX(index.dtype() == DType::I64 || index.dtype() == DType::I32,
-                     "index_fill_(): Expected dtype int64 for index.");
+  LAMPAS_CHECK_INDEX(index.dtype() == DType::I64,
+                     "index_fill_(): Expected dtype int64 for index, got ",
+                     dtype_name(index.dtype()), ". Remedy: index.long()");
+  LAMPAS_CHECK(index.dim() <= 1, "index_fill_(): Index has to be a vector or a scalar, got shape ",
+               index.sizes());
   if (value.is_tensor())
     LAMPAS_CHECK(value.tensor().dim() == 0,
                  "index_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
@@ -408,8 +411,8 @@ void walk(const Tensor& index, const Dims& sizes, int64_t dim, const char* op, b
   int64_t n = sizes.empty() ? 1 : sizes[dim], row = shape.back(), rows = row ? at.numel() / row : 0;
   size_t last = shape.size() - 1;
   for (int64_t i = 0; i < at.numel(); ++i)
-    LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, "index ", p[i], " is out of bounds for dimension ",
-                       dim, " with size ", n, " (", op, ")");
+    LAMPAS_CHECK(p[i] >= 0 && p[i] < n, "index ", p[i], " is out of bounds for dimension ", dim,
+                 " with size ", n, " (", op, ")");
   auto work = [&](int64_t b, int64_t e) {
     for (int64_t r = b; r < e; ++r) {
       int64_t rest = r, base = 0;

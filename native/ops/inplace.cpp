@@ -33,6 +33,9 @@ void write_out(const Tensor& out, const Tensor& result, const char* op) {
   LAMPAS_CHECK(can_cast(result.dtype(), out.dtype()), op, "(): result type ",
                dtype_name(result.dtype()), " can't be cast to the desired output type ",
                dtype_name(out.dtype()));
+  LAMPAS_CHECK_VALUE(!out.storage().read_only, op,
+                     "(): out='s memory is read-only (it was lent by another object, a NumPy array "
+                     "say). Remedy: pass a copy, out.clone()");
   if (!(out.sizes() == result.sizes())) resize_(out, result.sizes());
   copy_raw(out, result);
   out.bump_version();
@@ -40,13 +43,14 @@ void write_out(const Tensor& out, const Tensor& result, const char* op) {
 
 void resize_(const Tensor& t, IntSpan sizes) {
   TensorImpl& i = *t.impl();
-  int64_t n = product(sizes);
-  size_t need = static_cast<size_t>((i.offset + n) * itemsize(i.dtype));
+  Dims strides = contiguous_strides(sizes);
+  size_t need = static_cast<size_t>(checked_extent(sizes, strides, i.offset) * itemsize(i.dtype));
   Storage& s = *i.storage;
   if (need > s.nbytes) {
     LAMPAS_CHECK(
         s.resizable,
-        "Trying to resize storage that is not resizable: its memory belongs to another object");
+        "Trying to resize storage that is not resizable: its memory belongs to, or was lent to, "
+        "another object (a NumPy array, say). Remedy: resize a copy, t.clone()");
     if (s.device == Device::Cpu) {
       void* p = allocate(need);
       if (s.nbytes) std::memcpy(p, s.data, s.nbytes);
@@ -57,7 +61,7 @@ void resize_(const Tensor& t, IntSpan sizes) {
     s.nbytes = need;
   }
   i.sizes = sizes;
-  i.strides = contiguous_strides(sizes);
+  i.strides = strides;
   i.refresh();
 }
 

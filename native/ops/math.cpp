@@ -130,6 +130,14 @@ Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
   return y;
 }
 
+namespace {
+void check_complex(const Tensor& x, bool complex_value) {
+  LAMPAS_CHECK(is_complex(x.dtype()) || !complex_value,
+               "masked_fill: a complex value cannot be converted to type ", dtype_name(x.dtype()),
+               " without overflow");
+}
+}  // namespace
+
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
   LAMPAS_CHECK(mask.dtype() == DType::Bool,
                "masked_fill_ only supports boolean masks, but got mask with dtype ",
@@ -138,11 +146,11 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
     LAMPAS_CHECK(value.tensor().dim() == 0,
                  "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with ",
                  value.tensor().dim(), " dimension(s).");
+    check_complex(x, is_complex(value.tensor().dtype()));
     return where(mask, to_dtype(value.tensor(), x.dtype()), x);
   }
   const Scalar& v = value.scalar();
-  LAMPAS_CHECK(is_complex(x.dtype()) || !v.is_complex(), "value cannot be converted to type ",
-               dtype_name(x.dtype()), " without overflow");
+  check_complex(x, v.is_complex());
   return where(mask, scalar_tensor(v, x.dtype()), x);
 }
 

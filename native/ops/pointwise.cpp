@@ -203,6 +203,14 @@ int64_t grain_of(const Row& r) {
 }
 
 // ---- running -----------------------------------------------------------------------------------
+// A number before a tensor of a half type is one of that type; behind it, it keeps its digits.
+void store_number(std::span<const Operand> in, size_t i, const Types& t, void* out) {
+  in[i].scalar().store(t.loop, out);
+  if (i > 0 || in.size() < 2 || !is_half(t.compute)) return;
+  auto* v = static_cast<float*>(out);
+  *v = t.compute == DType::F16 ? to_float(to_f16(*v)) : to_float(to_bf16(*v));
+}
+
 struct Operands {
   alignas(16) char numbers[3][16];
   const void* data[3];
@@ -216,7 +224,7 @@ bool run_flat(Pointwise op, const Row& r, std::span<const Operand> in, const Typ
   Operands o;
   for (size_t i = 0; i < in.size(); ++i) {
     if (!in[i].is_tensor()) {
-      in[i].scalar().store(t.loop, o.numbers[i]);
+      store_number(in, i, t, o.numbers[i]);
       o.data[i] = o.numbers[i];
       o.mask |= 1u << i;
     } else {
@@ -258,7 +266,7 @@ void run(Pointwise op, const Row& r, std::span<const Operand> in, const Types& t
     if (in[i].is_tensor()) {
       loop.add(in[i].tensor());
     } else {
-      in[i].scalar().store(t.loop, o.numbers[i]);
+      store_number(in, i, t, o.numbers[i]);
       loop.add_scalar(o.numbers[i], t.loop);
     }
   }

@@ -103,8 +103,7 @@ Dims pooled(const Tensor& x, const PoolArgs& a, const char* op) {
                  ". Calculated output size is too small (", o, " at spatial dimension ", i, ")");
     out.push_back(o);
   }
-  for (size_t i = x.sizes().size() - n - (x.sizes().size() == n + 2 ? 1 : 0); i < x.sizes().size();
-       ++i)
+  for (size_t i = x.sizes().size() == n + 2 ? 1 : 0; i < x.sizes().size(); ++i)
     LAMPAS_CHECK(x.sizes()[i] > 0, op, "(): Expected ", x.dim(),
                  "D tensor with optional 0 dim batch size for input, but got: ", x.sizes());
   return out;

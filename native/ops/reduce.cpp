@@ -286,7 +286,7 @@ Tensor extreme(Reduce r, const Tensor& x, const OptDims& dims, bool keepdim, con
                     dtype_name(x.dtype()), "': complex numbers have no order");
   auto flags = reduced_dims(x, dims, op);
   if (x.numel() == 0) {
-    LAMPAS_CHECK(count_of(x, flags) > 0 || product(kept_sizes(x, flags, keepdim)) == 0, op,
+    LAMPAS_CHECK(dims && !dims->empty(), op,
                  "(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
                  "reduction dim with the 'dim' argument.");
     for (size_t i = 0; i < flags.size(); ++i)
@@ -441,6 +441,11 @@ Tensor norm(const Tensor& x, double p, const OptDims& dims, bool keepdim) {
                "linalg.vector_norm: Expected a floating point or complex tensor as input. Got ",
                dtype_name(x.dtype()));
   auto flags = reduced_dims(x, dims, "norm");
+  if (p < 0 || p == INFINITY)
+    for (size_t i = 0; i < flags.size(); ++i)
+      LAMPAS_CHECK(!flags[i] || x.sizes()[i] > 0, "linalg.vector_norm cannot compute the ", p,
+                   " norm over dimension ", i, " of shape ", x.sizes(),
+                   ": it is empty and the operation does not have an identity");
   Tensor y;
   {
     GradGuard off(false);
@@ -473,6 +478,9 @@ Tensor norm(const Tensor& x, double p, const OptDims& dims, bool keepdim) {
                  if (flags[i]) back.push_back(static_cast<int64_t>(i));
                return sgn(v) * (hits / (back.empty() ? hits : sum(hits, back, true)) * g);
              }
+             if (p < 1)
+               return where(eq(v, 0), zeros_like(v), sgn(v) * pow(abs(v), p - 1)) * g *
+                      pow(n, 1 - p);
              Tensor scale = pow(abs(v), p - 2) * (g / pow(n, p - 1));
              return v * where(logical_or(eq(n, 0), eq(v, 0)), zeros_like(scale), scale);
            });

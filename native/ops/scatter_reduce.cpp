@@ -94,7 +94,17 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
                Tensor gx = g * where(eq(a, 0),
                                      scatter_reduce(ones_like(a), dim, at, b, "prod", true), r / a);
                out.set(0, include_self ? gx : scatter(g, dim, at, 0));
-               if (out.needs(1)) out.set(1, place(gather(g * r, dim, at) / part));
+               if (!out.needs(1)) return;
+               // A source's gradient is the product of the others: without it if it is the only
+               // zero there.
+               Tensor zero = eq(part, 0), none = zeros(a.sizes(), part.dtype());
+               Tensor zeros_there =
+                   gather(scatter_add(none, dim, at, to_dtype(zero, part.dtype())), dim, at);
+               Tensor only = logical_and(zero, eq(zeros_there, 1));
+               Tensor others =
+                   scatter_reduce(a, dim, at, masked_fill(part, only, 1.0), "prod", include_self);
+               out.set(1, place(where(only, gather(g * others, dim, at),
+                                      gather(g * r, dim, at) / masked_fill(part, zero, 1.0))));
                return;
              }
              // Equal extremes share the gradient.

@@ -81,23 +81,11 @@ std::optional<Dims> view_strides(const Tensor& x, IntSpan sizes) {
 
 // ---- views --------------------------------------------------------------------------------------
 Tensor as_strided(const Tensor& x, IntSpan sizes, IntSpan strides, int64_t offset) {
-  LAMPAS_CHECK(sizes.size() == strides.size(), "mismatch in length of strides and shape: ", strides,
-               " and ", sizes);
-  int64_t last = offset;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    LAMPAS_CHECK(strides[i] >= 0,
-                 "as_strided: Negative strides are not supported, got strides: ", strides);
-    LAMPAS_CHECK(sizes[i] >= 0, "Trying to create tensor with negative dimension ", sizes[i], ": ",
-                 sizes);
-    last += (sizes[i] - 1) * strides[i];
-  }
-  LAMPAS_CHECK(offset >= 0, "Tensor: invalid storage offset ", offset);
-  if (product(sizes))
-    LAMPAS_CHECK(static_cast<size_t>((last + 1) * itemsize(x.dtype())) <= x.storage().nbytes,
-                 "setStorage: sizes ", sizes, ", strides ", strides, ", storage offset ", offset,
-                 ", and itemsize ", itemsize(x.dtype()), " requiring a storage size of ",
-                 (last + 1) * itemsize(x.dtype()), " are out of bounds for storage of size ",
-                 x.storage().nbytes);
+  int64_t need = checked_extent(sizes, strides, offset) * itemsize(x.dtype());
+  LAMPAS_CHECK(static_cast<size_t>(need) <= x.storage().nbytes, "setStorage: sizes ", sizes,
+               ", strides ", strides, ", storage offset ", offset, ", and itemsize ",
+               itemsize(x.dtype()), " requiring a storage size of ", need,
+               " are out of bounds for storage of size ", x.storage().nbytes);
   return subview(x, sizes, strides, offset, "AsStridedBackward0");
 }
 

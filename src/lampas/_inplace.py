@@ -15,7 +15,8 @@ from lampas import _C, _library
 _METHODS_ONLY = frozenset(
     (
         "absolute_ bitwise_not_ digamma_ erfinv_ lgamma_ logical_not_ sgn_ special_expit_ "
-        "add_ addbmm_ addcdiv_ addcmul_ addmm_ addr_ atan2_ arctan2_ baddbmm_ bernoulli_ "
+        "add_ t_ transpose_ squeeze_ unsqueeze_ swapaxes_ swapdims_ addbmm_ addcdiv_ addcmul_ "
+        "addmm_ addr_ atan2_ arctan2_ baddbmm_ bernoulli_ "
         "bitwise_and_ bitwise_left_shift_ bitwise_or_ bitwise_right_shift_ bitwise_xor_ cauchy_ "
         "copy_ copysign_ cumprod_ cumsum_ div_ divide_ eq_ exponential_ float_power_ "
         "floor_divide_ fmax_ fmin_ fmod_ ge_ geometric_ greater_ greater_equal_ gt_ heaviside_ "

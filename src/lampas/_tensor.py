@@ -335,6 +335,10 @@ def __rpow__(self: Tensor, other: Any) -> Tensor:
     return _C.pow(other, self)
 
 
+def __rdiv__(self: Tensor, other: Any) -> Tensor:
+    return self.reciprocal() * other
+
+
 def __dir__(self: Tensor) -> list[str]:
     return sorted(set(dir(type(self))) | set(self.__dict__))
 
@@ -387,7 +391,8 @@ def new(self: Tensor, *args: Any, **_: Any) -> Tensor:
 _METHODS = [
     backward, register_hook, register_post_accumulate_grad_hook, retain_grad, numpy, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __deepcopy__,  # noqa: E501
     __reduce_ex__, untyped_storage, storage, as_subclass, cpu, cuda, pin_memory, share_memory_, is_shared, get_device, __repr__, __format__, __contains__,  # noqa: E501
-    __rpow__, __dir__, __complex__, __round__, __floor__, __ceil__, __trunc__, new_tensor, new,
+    __rpow__, __rdiv__, __dir__, __complex__, __round__, __floor__, __ceil__, __trunc__,
+    new_tensor, new,
 ]  # fmt: skip
 for _f in _METHODS:
     setattr(Tensor, _f.__name__, _f)

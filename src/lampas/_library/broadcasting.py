@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from lampas import _C
 from lampas._C import Tensor
 from lampas._library import listed
+
+
+def tensors_of(given: Sequence[Any]) -> Sequence[Tensor]:
+    """The given tensors, or a TypeError for the first thing that is none."""
+    for i, x in enumerate(given):
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
+            )
+    return given
 
 
 @listed
@@ -20,6 +31,11 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> _C.Size:
     result: list[int] = []
     for shape in shapes:
         sizes = [shape] if isinstance(shape, int) else list(shape)
+        for size in sizes:
+            if not hasattr(size, "__index__"):
+                raise RuntimeError(
+                    f"broadcast_shapes: sizes must be integers, got {size!r} in {shape!r}"
+                )
         if any(s < 0 for s in sizes):
             raise RuntimeError(f"Trying to create tensor with negative dimension in shape {sizes}")
         ndim = max(len(result), len(sizes))
@@ -43,5 +59,5 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     [torch.Size([2, 3]), torch.Size([2, 3])]
     """
     given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
-    shape = broadcast_shapes(*(t.shape for t in given))
+    shape = broadcast_shapes(*(t.shape for t in tensors_of(given)))
     return tuple(t.expand(shape) for t in given)

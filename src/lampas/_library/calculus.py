@@ -52,10 +52,10 @@ def diff(
                 f"diff expects {name} to have the same number of dimensions as input, "
                 f"got {part.dim()} and {input.dim()}"
             )
+    if n == 0:
+        return input.clone()
     parts = [p for p in (prepend, input, append) if p is not None]
     x = _C.cat(parts, dim) if len(parts) > 1 else input
-    if n == 0:
-        return x * 1 if x is input and x.dtype != _C.bool else x.clone()
     for _ in range(min(n, x.size(dim))):
         later, earlier = _part(x, dim, 1, None), _part(x, dim, None, -1)
         x = later.logical_xor(earlier) if x.dtype == _C.bool else later - earlier
@@ -205,7 +205,12 @@ def _areas(y: Tensor, x: Tensor | None, dx: Any, dim: int, name: str) -> Tensor:
         shape = [1] * y.dim()
         shape[dim] = -1
         return both * diff(x).reshape(shape) / 2.0
-    raised = x.reshape([1] * (y.dim() - x.dim()) + list(x.shape)) if x.dim() < y.dim() else x
+    if x.dim() > y.dim():
+        raise RuntimeError(
+            f"{name}: x must not have more dimensions than y, got shapes {tuple(x.shape)} and "
+            f"{tuple(y.shape)}"
+        )
+    raised = x.reshape([1] * (y.dim() - x.dim()) + list(x.shape))
     return both * diff(raised, dim=dim) / 2.0
 
 

@@ -169,6 +169,11 @@ def einsum(*args: Any) -> Tensor:
             operands = list(operands[0])
     else:
         equation, operands = _from_sublists(args)
+    for n, x in enumerate(operands):
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {n} in argument 1, but got {type(x).__name__}"
+            )
     indices, result = _subscripts(equation, operands)
     terms = [_distinct(x, i) for x, i in zip(operands, indices, strict=True)]
     x, index = terms[0]

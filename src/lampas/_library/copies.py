@@ -21,7 +21,6 @@ _SIGNATURES = [
     "select_copy(Tensor input, int dim, int index, *, Tensor? out=None)",
     "slice_copy(Tensor input, int dim=0, int? start=None, int? end=None, int step=1, *, "
     "Tensor? out=None)",
-    "squeeze_copy(Tensor input, int[1]? dim=None, *, Tensor? out=None)",
     "t_copy(Tensor input, *, Tensor? out=None)",
     "transpose_copy(Tensor input, int dim0, int dim1, *, Tensor? out=None)",
     "unfold_copy(Tensor input, int dimension, int size, int step, *, Tensor? out=None)",
@@ -43,7 +42,6 @@ _VIEWS: dict[str, Callable[..., Tensor]] = {
     "alias": lambda x: x.view_as(x),
     "expand": lambda x, size, implicit=False: x.expand(size),
     "slice": _sliced,
-    "squeeze": lambda x, dim=None: x.squeeze() if dim is None else x.squeeze(dim),
     "unfold": lambda x, dimension, size, step: x.unfold(dimension, size, step),
     "view_as_complex": _C.view_as_complex,
     "view_as_real": _C.view_as_real,
@@ -74,6 +72,15 @@ def view_copy(input: Tensor, size: Any = None, dtype: Any = None) -> Tensor:
     return input.view(dtype if size is None else size).clone()
 
 
+@operator(
+    "squeeze_copy(Tensor input, *, Tensor? out=None)",
+    "squeeze_copy(Tensor input, int[1] dim, *, Tensor? out=None)",
+)
+def squeeze_copy(input: Tensor, dim: Any = None) -> Tensor:
+    """A fresh tensor with the elements of the view :meth:`Tensor.squeeze`."""
+    return (input.squeeze() if dim is None else input.squeeze(dim)).clone()
+
+
 def _listed(*parts: Tensor) -> tuple[Tensor, ...]:
     return tuple(part.clone(memory_format=_C.contiguous_format) for part in parts)
 
@@ -81,6 +88,8 @@ def _listed(*parts: Tensor) -> tuple[Tensor, ...]:
 @operator("unbind_copy(Tensor input, int dim=0, *, Tensor[]? out=None)")
 def unbind_copy(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Fresh tensors with the elements of the views :meth:`Tensor.unbind`."""
+    if input.dim() == 0:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return _listed(*input.unbind(dim))
 
 

@@ -97,6 +97,42 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     return result
 
 
+# ---- norms ---------------------------------------------------------------------------------------
+@operator(
+    "norm(Tensor input, object p='fro', int[1]? dim=None, bool keepdim=False, "
+    "dtype? dtype=None, *, Tensor? out=None)",
+    method=True,
+)
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> Tensor:
+    """The p-norm of all elements, or over dimensions.
+
+    Args:
+        p: a number; "fro", the 2-norm; or "nuc", the sum of the singular values of a matrix.
+        dim: the dimensions over which the norm is taken; for "nuc" two of them.
+
+    >>> import lampas
+    >>> lampas.norm(lampas.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
+    if p == "nuc":
+        if dim is None and input.dim() != 2:
+            raise RuntimeError(
+                f"norm: the nuclear norm is that of a matrix, got shape {tuple(input.shape)}. "
+                "Remedy: name two dimensions, dim=(-2, -1)"
+            )
+        pair = (-2, -1) if dim is None else tuple(dim)
+        nuclear: Tensor = linalg.matrix_norm(input, "nuc", pair, keepdim, dtype=dtype)
+        return nuclear
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"norm: only valid string values are 'fro' and 'nuc', found {p}")
+    order = 2 if p is None or p == "fro" else p
+    if dim is not None and len(dim) == 0:
+        dim = None
+    return _C._vector_norm(input, order, dim, keepdim, dtype=dtype)
+
+
 # ---- determinants and inverses -------------------------------------------------------------------
 @operator("det(Tensor input)", method=True)
 def det(input: Tensor) -> Tensor:

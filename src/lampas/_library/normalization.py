@@ -129,11 +129,21 @@ def native_batch_norm(
     >>> lampas.native_batch_norm(x, None, None, None, None, True, 0.1, 0.0)[1]
     tensor([2.])
     """
+    if not input.dtype.is_floating_point:
+        raise NotImplementedError(
+            f'"native_batch_norm" not implemented for {input.dtype}. Remedy: input.float()'
+        )
     if input.dim() < 2:
         raise RuntimeError(f"native_batch_norm: expected [N, C, ...], got {list(input.shape)}")
     channels = input.size(1)
     shape = [1, channels] + [1] * (input.dim() - 2)
     x = _wide(input)
+    # Statistics of halves are halves too, unless the parameters are float32.
+    mixed = any(
+        t is not None and t.dtype != input.dtype
+        for t in (weight, bias, running_mean, running_var)
+    )
+    statistics = x.dtype if mixed else input.dtype
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError(
@@ -141,7 +151,7 @@ def native_batch_norm(
             )
         mean, scale = _wide(running_mean), (_wide(running_var) + eps).rsqrt()
         y = _affine((x - mean.reshape(shape)) * scale.reshape(shape), weight, bias, shape)
-        none: Any = _C.empty(0, dtype=x.dtype)
+        none: Any = _C.empty(0, dtype=statistics)
         return y.to(input.dtype), none, none.clone()
     dims = [0, *range(2, input.dim())]
     mean, scale = _moments(x, dims, eps)
@@ -153,7 +163,7 @@ def native_batch_norm(
         if running_var is not None:
             variance = x.detach().var(dims, correction=1 if n > 1 else 0)
             running_var.lerp_(variance.to(running_var.dtype), momentum)
-    return y.to(input.dtype), mean.reshape(-1), scale.reshape(-1)
+    return y.to(input.dtype), mean.reshape(-1).to(statistics), scale.reshape(-1).to(statistics)
 
 
 # ---- samplers ------------------------------------------------------------------------------------

@@ -178,11 +178,10 @@ def istft(
     weights = _window(window, win, n_fft, kind)
     frames = x.transpose(1, 2)
     norm = "ortho" if normalized else None
-    if half:
-        pieces = fft.irfft(frames, n_fft, -1, norm)
-    else:
+    if return_complex:
         pieces = fft.ifft(frames, None, -1, norm)
-        pieces = pieces if return_complex else pieces.real
+    else:  # a real signal has its redundant half of frequencies for nothing
+        pieces = fft.irfft(frames[..., : n_fft // 2 + 1], n_fft, -1, norm)
     pieces = pieces * weights
     count = pieces.size(1)
     total = n_fft + hop * (count - 1)

@@ -8,6 +8,7 @@ from typing import Any
 from lampas import _C
 from lampas._C import Tensor
 from lampas._library import listed, operator
+from lampas._library.broadcasting import tensors_of
 
 
 def _raised(x: Tensor, least: int) -> Tensor:
@@ -38,6 +39,12 @@ def _at_least(tensors: Any, least: int) -> Any:
 
 def _all(tensors: tuple[Any, ...]) -> Any:
     return tensors[0] if len(tensors) == 1 else tensors
+
+
+def tensors_or_list(tensors: tuple[Any, ...]) -> Any:
+    """Tensors given one by one, or as one list."""
+    alone = len(tensors) == 1 and isinstance(tensors[0], (list, tuple))
+    return tensors[0] if alone else tensors
 
 
 @listed
@@ -144,10 +151,10 @@ def block_diag(*tensors: Tensor) -> Tensor:
     tensor([[1, 0, 0],
             [0, 2, 3]])
     """
-    given = _all(tensors) if tensors and not isinstance(tensors[0], Tensor) else tensors
+    given = tensors_or_list(tensors)
     if not given:
         return _C.empty(1, 0)
-    for i, x in enumerate(given):
+    for i, x in enumerate(tensors_of(given)):
         if x.dim() > 2:
             raise RuntimeError(
                 "torch.block_diag: Input tensors must have 2 or fewer dimensions. "
@@ -178,9 +185,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
             [2, 3],
             [2, 4]])
     """
-    given = _all(tensors) if tensors and not isinstance(tensors[0], Tensor) else tensors
-    given = (given,) if isinstance(given, Tensor) else given
-    for x in given:
+    given = tensors_or_list(tensors)
+    for x in tensors_of(given):
         if x.dim() != 1:
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")
     if len(given) == 1:
@@ -201,16 +207,14 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             [2, 2]]), tensor([[3, 4],
             [3, 4]]))
     """
-    given = _all(tensors) if tensors and not isinstance(tensors[0], Tensor) else tensors
-    if isinstance(given, Tensor):
-        given = (given,)
+    given = tensors_or_list(tensors)
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError(
             'torch.meshgrid: indexing must be one of "xy" or "ij", but received: ' + str(indexing)
         )
     if not given:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
-    for x in given:
+    for x in tensors_of(given):
         if x.dim() > 1:
             raise RuntimeError(
                 f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x.dim()}D"

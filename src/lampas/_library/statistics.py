@@ -279,7 +279,7 @@ def _histogram(
 ) -> tuple[Tensor, list[Tensor]]:
     """Counts of points [n, d] in the cells of d lists of bins."""
     if x.dtype not in (_C.float32, _C.float64):
-        raise RuntimeError(
+        raise NotImplementedError(
             f"\"histogramdd\" not implemented for '{x.dtype}': convert with .float()"
         )
     d = x.size(-1)

@@ -7,6 +7,8 @@ so that programs which ask for them run.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lampas
@@ -149,3 +151,25 @@ def clear_autocast_cache() -> None:
     clear = getattr(_C, "clear_autocast_cache", None)
     if clear is not None:
         clear()
+
+
+def snapshot() -> tuple[dict[str, bool], dict[str, Any], bool]:
+    """What is set on this thread, for `restored`."""
+    return dict(_state.enabled), dict(_state.dtypes), _state.cache
+
+
+@contextmanager
+def restored(settings: tuple[dict[str, bool], dict[str, Any], bool]) -> Iterator[None]:
+    """Within the ``with`` block, on this thread: the settings that `snapshot` returned."""
+    before = snapshot()
+    try:
+        _apply(settings)
+        yield
+    finally:
+        _apply(before)
+
+
+def _apply(settings: tuple[dict[str, bool], dict[str, Any], bool]) -> None:
+    enabled, dtypes, _state.cache = settings
+    _state.enabled, _state.dtypes = dict(enabled), dict(dtypes)
+    _tell_native()

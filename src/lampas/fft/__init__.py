@@ -105,8 +105,9 @@ def _check_points(sizes: _Ints, name: str) -> None:
 
 def _one(x: Tensor, dim: int, name: str) -> tuple[Tensor, int]:
     if x.dim() == 0:
-        _axis(x, dim)
-        raise RuntimeError(f"{name}: input needs at least one dimension, got a scalar")
+        raise IndexError(
+            f"{name}: Dimension specified as {dim} but tensor has no dimensions"
+        )
     return x, _axis(x, dim)
 
 

@@ -73,9 +73,9 @@ _LOW_PRECISION = {_C.float16: "Half", _C.bfloat16: "BFloat16"}
 
 
 def check_dtype(a: Tensor, name: str, what: str = "A") -> None:
-    """Refuses dtypes that LAPACK does not know."""
+    """Refuses dtypes that LAPACK does not know, by NotImplementedError: a RuntimeError too."""
     if not (a.dtype.is_floating_point or a.dtype.is_complex):
-        raise RuntimeError(
+        raise NotImplementedError(
             f"linalg.{name}: Expected a floating point or complex tensor as input. "
             f"Got {a.dtype} for {what} of shape {tuple(a.shape)}; convert it with .float()"
         )

@@ -102,9 +102,9 @@ def pseudoinverse(a: Tensor, atol: Any, rtol: Any, hermitian: bool, name: str = 
 
 
 @operator(
-    "linalg_pinv(Tensor A, *, object atol=None, object rtol=None, bool hermitian=False, "
+    "linalg_pinv(Tensor A, *, Operand? atol=None, Operand? rtol=None, bool hermitian=False, "
     "Tensor? out=None)",
-    "linalg_pinv(Tensor A, object rcond, bool hermitian=False, *, Tensor? out=None)",
+    "linalg_pinv(Tensor A, Operand rcond, bool hermitian=False, *, Tensor? out=None)",
     function=False,
 )
 def pinv(
@@ -134,9 +134,9 @@ def pinv(
 
 
 @operator(
-    "linalg_matrix_rank(Tensor A, *, object atol=None, object rtol=None, bool hermitian=False, "
-    "Tensor? out=None)",
-    "linalg_matrix_rank(Tensor A, object tol, bool hermitian=False, *, Tensor? out=None)",
+    "linalg_matrix_rank(Tensor A, *, Operand? atol=None, Operand? rtol=None, "
+    "bool hermitian=False, Tensor? out=None)",
+    "linalg_matrix_rank(Tensor A, Operand tol, bool hermitian=False, *, Tensor? out=None)",
     function=False,
 )
 def matrix_rank(

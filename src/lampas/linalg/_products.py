@@ -33,6 +33,10 @@ def cross_product(a: Tensor, b: Tensor, dim: int, name: str) -> Tensor:
             f"{name}: inputs must have the same number of dimensions, "
             f"got shapes {tuple(a.shape)} and {tuple(b.shape)}"
         )
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"{name}: expected both operands to have the same dtype, got {a.dtype} and {b.dtype}"
+        )
     if not -a.dim() <= dim < a.dim():
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-a.dim()}, {a.dim() - 1}], "

@@ -46,7 +46,9 @@ _Dims = int | Sequence[int] | None
 
 # ---- shared --------------------------------------------------------------------------------------
 def _lowest(dtype: Any) -> Any:
-    return -math.inf if dtype.is_floating_point else False if dtype == _C.bool else iinfo(dtype).min
+    if dtype.is_floating_point or dtype.is_complex:
+        return -math.inf
+    return False if dtype == _C.bool else iinfo(dtype).min
 
 
 def _highest(dtype: Any) -> Any:
@@ -273,7 +275,12 @@ def mean(
     tensor(3.)
     """
     _check(input, mask, "mean")
-    kind, dims = _float_dtype(input, dtype), _dims(input, dim)
+    kind, dims = input.dtype if dtype is None else dtype, _dims(input, dim)
+    if not kind.is_floating_point and not kind.is_complex:
+        raise ValueError(
+            f"masked.mean: could not infer output dtype: it must be floating point or complex, "
+            f"got {kind}. Remedy: dtype=torch.float32"
+        )
     total = sum(input, dim, keepdim=keepdim, dtype=kind, mask=mask)
     return total / _count(input, mask, dims, bool(keepdim))
 
@@ -303,6 +310,12 @@ def median(
         )
     if x.dim() == 0:
         return _filled(x, mask, math.nan)
+    if mask is not None and not input.dtype.is_floating_point:
+        shown = mask.expand(x.shape)
+        if not bool(shown.any(dim).all()):
+            raise ValueError(
+                "masked median expects no fully masked out rows if dtype is not floating point"
+            )
     return _filled(x, mask, math.nan).nanmedian(dim, keepdim)[0]
 
 
@@ -323,7 +336,7 @@ def _spread(
 def _correction(unbiased: bool | None, correction: Any) -> Any:
     if unbiased is not None and correction is not None:
         raise ValueError("Only one of unbiased and correction may be given")
-    return correction if correction is not None else 0 if unbiased is False else 1
+    return float(correction) if correction is not None else 0 if unbiased is False else 1
 
 
 def var(

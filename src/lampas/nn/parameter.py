@@ -113,7 +113,17 @@ def _rebuild_buffer(data: Tensor, persistent: bool) -> Buffer:
 _NO_VALUES = (
     "Can't access the shape of an uninitialized parameter or buffer. This error usually happens "
     "in `load_state_dict` when trying to load an uninitialized parameter into an initialized "
-    "one. Call `forward` once to initialize the parameters before accessing their attributes."
+    "one. Call `forward` to initialize the parameters before accessing their attributes."
+)
+# What can be done with a tensor that has no shape; everything else that a tensor does is an error.
+_HARMLESS = frozenset(
+    "as_subclass bfloat16 char cpu cuda detach double float get_device half int is_complex "
+    "is_floating_point long materialize requires_grad_ share_memory_ short to type".split()
+)
+_ARITHMETIC = (
+    "abs add and bool contains div float floordiv getitem iadd imul index int invert isub iter "
+    "itruediv len matmul mod mul neg or pow radd rmatmul rmul rpow rsub rtruediv setitem sub "
+    "truediv xor"
 )
 
 
@@ -134,12 +144,6 @@ class _Uninitialized:
 
     @property
     def shape(self) -> Any:
-        raise RuntimeError(_NO_VALUES)
-
-    def size(self, dim: int | None = None) -> Any:
-        raise RuntimeError(_NO_VALUES)
-
-    def numel(self) -> int:
         raise RuntimeError(_NO_VALUES)
 
     def share_memory_(self) -> Any:
@@ -208,6 +212,27 @@ class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[override]
         result = type(self)(self.requires_grad, data.device, data.dtype, self.persistent)
         memo[id(self)] = result
         return result
+
+
+def _refusing(name: str) -> Any:
+    def refuse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        raise ValueError(
+            f"Attempted to use an uninitialized parameter in {name}. This error happens when you "
+            "are using a `LazyModule` or explicitly manipulating "
+            "`torch.nn.parameter.UninitializedParameter` objects. When using LazyModules Call "
+            "`forward` with a dummy batch to initialize the parameters before calling torch "
+            "functions"
+        )
+
+    return refuse
+
+
+for _name in (
+    *(n for n in dir(Tensor) if not n.startswith("_") and callable(getattr(Tensor, n))),
+    *(f"__{n}__" for n in _ARITHMETIC.split()),
+):
+    if _name not in _HARMLESS:
+        setattr(_Uninitialized, _name, _refusing(_name))
 
 
 def is_lazy(param: Any) -> bool:

@@ -1,87 +1,135 @@
-"""Memory for time: chosen parts of a model are computed again in the backward pass."""
+"""Memory for time: chosen parts of a model are computed again in the backward pass.
+
+Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", https://arxiv.org/abs/1604.06174.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from lampas import _C
 from lampas._tensor import Tensor
 from lampas.autograd.function import Function
+from lampas.utils._recompute import (
+    CheckpointError,
+    Frame,
+    Surroundings,
+    set_checkpoint_debug_enabled,
+    set_checkpoint_early_stop,
+)
 
-__all__ = ["checkpoint", "checkpoint_sequential"]
+__all__ = [
+    "CheckpointError",
+    "CheckpointFunction",
+    "check_backward_validity",
+    "checkpoint",
+    "checkpoint_sequential",
+    "detach_variable",
+    "noop_context_fn",
+    "set_checkpoint_debug_enabled",
+    "set_checkpoint_early_stop",
+]
 
 
-class _Checkpoint(Function):
+def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The tensors among `inputs` as leaves that require gradients where they did."""
+    return tuple(
+        x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs
+    )
+
+
+def check_backward_validity(inputs: Iterable[Any]) -> None:
+    """Warns if no tensor among `inputs` requires gradients."""
+    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
+        warnings.warn(
+            "None of the inputs have requires_grad=True. Gradients will be None. Remedy: "
+            "use_reentrant=False",
+            stacklevel=3,
+        )
+
+
+class CheckpointFunction(Function):
+    """The node of a reentrant checkpoint: its backward runs the function and another backward."""
+
     @staticmethod
-    def forward(
-        ctx: Any, function: Callable[..., Any], preserve: bool, kwargs: dict[str, Any], *args: Any
-    ) -> Any:
-        ctx.function, ctx.kwargs, ctx.args = function, kwargs, args
-        ctx.state = _C.default_generator.get_state() if preserve else None
+    def forward(ctx: Any, run_function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
+        """The function's results, computed without a graph."""
+        check_backward_validity(args)
+        ctx.function, ctx.surroundings = run_function, Surroundings(preserve)
         ctx.places = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
-        ctx.args = tuple(None if isinstance(a, Tensor) else a for a in args)
+        ctx.args = [None if isinstance(a, Tensor) else a for a in args]
         ctx.save_for_backward(*(args[i] for i in ctx.places))
-        return function(*args, **kwargs)
+        return run_function(*args)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
+        """The gradients of the arguments; those of parameters go to their ``.grad``."""
+        if not _C._reaches_all_leaves():
+            raise RuntimeError(
+                "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
+                "passing an `inputs` parameter to .backward(). To resolve this error, you can "
+                "either set use_reentrant=False, or call .backward() without passing the `inputs` "
+                "argument."
+            )
         args = list(ctx.args)
-        for i, t in zip(ctx.places, ctx.saved_tensors, strict=False):
-            args[i] = t.detach().requires_grad_(t.requires_grad)
-        now = _C.default_generator.get_state() if ctx.state is not None else None
-        if ctx.state is not None:
-            _C.default_generator.set_state(ctx.state)
-        before = _C._set_grad_enabled(True)
-        try:
-            outputs = ctx.function(*args, **ctx.kwargs)
-        finally:
-            _C._set_grad_enabled(before)
-            if now is not None:
-                _C.default_generator.set_state(now)
+        for i, t in zip(ctx.places, ctx.saved_tensors, strict=True):
+            args[i] = t
+        detached = detach_variable(tuple(args))
+        with ctx.surroundings.again():
+            outputs = ctx.function(*detached)
         outputs = outputs if isinstance(outputs, (tuple, list)) else (outputs,)
         pairs = [
-            (o, g) for o, g in zip(outputs, grads, strict=False) if isinstance(o, Tensor) and o.requires_grad  # noqa: E501
-        ]
-        if pairs:
-            _C._backward(
-                tuple(o for o, _ in pairs),
-                tuple(g for _, g in pairs),
-                (),
-                False,
-                False,
-                True,
-                False,
+            (o, g) for o, g in zip(outputs, grads, strict=True)
+            if isinstance(o, Tensor) and o.requires_grad
+        ]  # fmt: skip
+        if not pairs:
+            raise RuntimeError(
+                "none of output has requires_grad=True, this checkpoint() is not necessary"
             )
-        return (None, None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
+        roots, given = [o for o, _ in pairs], [g for _, g in pairs]
+        _C._backward(roots, given, (), False, False, True, False)
+        return (None, None, *(a.grad if isinstance(a, Tensor) else None for a in detached))
 
 
-class _Noop:
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-
-def noop_context_fn() -> tuple[_Noop, _Noop]:
+def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """Contexts that do nothing, for forward and for the recomputation."""
-    return _Noop(), _Noop()
+    return nullcontext(), nullcontext()
 
 
 def checkpoint(
     function: Callable[..., Any],
     *args: Any,
     use_reentrant: bool | None = None,
-    context_fn: Callable[[], tuple[Any, Any]] = noop_context_fn,
+    context_fn: Callable[
+        [], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]
+    ] = noop_context_fn,
     determinism_check: str = "default",
     debug: bool = False,
-    preserve_rng_state: bool = True,
+    early_stop: bool = True,
     **kwargs: Any,
 ) -> Any:
     """function(*args, **kwargs) without keeping what its backward needs: it is computed again then.
 
-    The random stream is put back for the recomputation, so dropout draws the same masks.
+    Args:
+        function: what to run, twice; it must do the same both times.
+        args: its arguments.
+        use_reentrant: False records the graph as usual and computes what it saved again when it is
+            needed: everything works, also keyword arguments, nested structures, `autograd.grad`
+            and second derivatives. True runs a backward pass inside the backward pass. Say which.
+        context_fn: makes the contexts of the forward call and of the recomputation.
+        determinism_check: "default" compares shapes and dtypes of what both runs save, "none" does
+            not.
+        debug: an error lists all that was saved in both runs.
+        early_stop: end the recomputation as soon as everything needed is there.
+        kwargs: keyword arguments of `function`, and `preserve_rng_state` (True): the random stream
+            is put back for the recomputation, so that dropout draws the same masks.
+
+    Raises:
+        CheckpointError: the recomputation saved other tensors than the forward call.
+        ValueError: an argument that goes only with use_reentrant=False.
 
     >>> import lampas
     >>> x = lampas.ones(2, requires_grad=True)
@@ -89,28 +137,61 @@ def checkpoint(
     >>> x.grad.shape
     torch.Size([2])
     """
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
+            "use_reentrant=False is recommended; use_reentrant=True keeps what happens now.",
+            stacklevel=2,
+        )
+        use_reentrant = True
+    if use_reentrant:
+        if kwargs:
+            raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
+        if context_fn is not noop_context_fn or debug is not False:
+            raise ValueError(
+                "Passing `context_fn` or `debug` is only supported when use_reentrant=False."
+            )
+        return CheckpointFunction.apply(function, preserve, *args)
+    if determinism_check not in ("default", "none"):
+        raise ValueError(
+            f"determinism_check should be one of ['default', 'none'], but got {determinism_check}"
+        )
     forward, again = context_fn()
-    calls = 0
-
-    def run(*a: Any, **k: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        with forward if calls == 1 else again:
-            return function(*a, **k)
-
-    # Parameters of the function need their gradients even where no argument requires one.
-    trigger = _C.empty(0, requires_grad=_C.is_grad_enabled())
-
-    def with_trigger(_: Tensor, *a: Any, **k: Any) -> Any:
-        return run(*a, **k)
-
-    return _Checkpoint.apply(with_trigger, preserve_rng_state, kwargs, trigger, *args)
+    if not _C.is_grad_enabled():
+        with forward:
+            return function(*args, **kwargs)
+    frame = Frame(function, args, kwargs, preserve, again)
+    frame.check, frame.debug, frame.early_stop = determinism_check == "default", debug, early_stop
+    with frame.recording(), forward:
+        return function(*args, **kwargs)
 
 
 def checkpoint_sequential(
     functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
 ) -> Any:
-    """Runs a sequence of modules in `segments` parts, all but the last checkpointed."""
+    """Runs a sequence of modules in `segments` parts, all but the last checkpointed.
+
+    Args:
+        functions: a Sequential, or a list of modules or functions of one argument.
+        segments: the number of parts.
+        input: what the first one is given.
+        use_reentrant: see `checkpoint`.
+        kwargs: `preserve_rng_state`, see `checkpoint`.
+
+    >>> import lampas
+    >>> model = lampas.nn.Sequential(lampas.nn.Linear(2, 2), lampas.nn.ReLU())
+    >>> checkpoint_sequential(model, 2, lampas.ones(1, 2), use_reentrant=False).shape
+    torch.Size([1, 2])
+    """
+    if use_reentrant is None:
+        warnings.warn(
+            "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be "
+            "passed explicitly. use_reentrant=False is recommended; use_reentrant=True keeps what "
+            "happens now.",
+            stacklevel=2,
+        )
+        use_reentrant = True
     layers: Sequence[Any] = (
         list(functions.children()) if hasattr(functions, "children") else list(functions)
     )

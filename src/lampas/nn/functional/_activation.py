@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._C import (
     celu,
     elu,
@@ -13,7 +14,6 @@ from lampas._C import (
     relu,
     rrelu,
     selu,
-    softmax,
     threshold,
 )
 from lampas._tensor import Tensor
@@ -24,9 +24,11 @@ __all__ = [
     "gumbel_softmax",
     "hardtanh_",
     "leaky_relu_",
+    "log_softmax",
     "relu_",
     "rrelu_",
     "selu_",
+    "softmax",
     "softmin",
     "softsign",
     "tanhshrink",
@@ -79,6 +81,52 @@ def rrelu_(
     return rrelu(input, lower, upper, training, True)
 
 
+def _implied(name: str, input: Tensor, dim: int | None, stacklevel: int) -> int:
+    """The dimension that is meant where none is given."""
+    if dim is not None:
+        return dim
+    import warnings
+
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
+        "dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if input.dim() in (0, 1, 3) else 1
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """``exp(x) / sum(exp(x))`` along a dimension; any shape, floating point.
+
+    Example:
+        >>> import lampas
+        >>> from lampas.nn import functional as F
+        >>> F.softmax(lampas.zeros(2), dim=0)
+        tensor([0.5000, 0.5000])
+    """
+    if dim is None:
+        dim = _implied("softmax", input, dim, _stacklevel)
+    return _C.softmax(input, dim, dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """The logarithm of :func:`softmax`, which keeps its digits.
+
+    Example:
+        >>> import lampas
+        >>> from lampas.nn import functional as F
+        >>> F.log_softmax(lampas.zeros(2), dim=0)
+        tensor([-0.6931, -0.6931])
+    """
+    if dim is None:
+        dim = _implied("log_softmax", input, dim, _stacklevel)
+    return _C.log_softmax(input, dim, dtype)
+
+
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
@@ -90,7 +138,9 @@ def softmin(
         >>> F.softmin(lampas.zeros(2), dim=0)
         tensor([0.5000, 0.5000])
     """
-    return softmax(-input, dim, _stacklevel + 1, dtype)
+    if dim is None:
+        dim = _implied("softmin", input, dim, _stacklevel)
+    return _C.softmax(-input, dim, dtype)
 
 
 def softsign(input: Tensor) -> Tensor:

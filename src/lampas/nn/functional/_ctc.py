@@ -7,6 +7,8 @@ from typing import Any
 import lampas
 from lampas._tensor import Tensor
 
+from ._checked import checked
+
 __all__ = ["ctc_loss"]
 
 _INF = float("inf")
@@ -45,6 +47,10 @@ def _padded_targets(targets: Tensor, lengths: Tensor, batch: int) -> Tensor:
     )
 
 
+@checked(
+    "ctc_loss(Tensor log_probs, Tensor targets, object input_lengths, object target_lengths, "
+    "int blank=0, str reduction='mean', bool zero_infinity=False)"
+)
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -9,6 +9,7 @@ from lampas._library.broadcasting import broadcast_shapes
 from lampas._tensor import Tensor
 
 from .._reduction import reduce_loss, resolve
+from ._checked import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ def normalize(
     return input / norm if out is None else lampas.div(input, norm, out=out)
 
 
+@checked("cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-8)")
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """Cosine of the angle between ``x1`` and ``x2`` along ``dim``.
 
@@ -78,6 +80,10 @@ def _at_least(norm: Tensor, eps: float) -> Tensor:
     return norm + missing
 
 
+@checked(
+    "pairwise_distance(Tensor x1, Tensor x2, float p=2.0, float eps=1e-6, bool "
+    "keepdim=False)"
+)
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -89,6 +95,7 @@ def pairwise_distance(
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
+@checked("pdist(Tensor input, float p=2.0)")
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """``p``-norm distances between all pairs of rows of an ``(N, M)`` tensor, ``N(N-1)/2`` of
     them, ordered as the upper triangle of the matrix of distances.
@@ -111,6 +118,10 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return difference.norm(p, 1)
 
 
+@checked(
+    "cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0, "
+    "bool? size_average=None, bool? reduce=None, str reduction='mean')"
+)
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -164,6 +175,11 @@ def _check_same_dim(anchor: Tensor, positive: Tensor, negative: Tensor) -> None:
         )
 
 
+@checked(
+    "triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1.0, "
+    "float p=2, float eps=1e-6, bool swap=False, bool? size_average=None, bool? reduce=None, "
+    "str reduction='mean')"
+)
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

@@ -7,6 +7,8 @@ import warnings
 import lampas
 from lampas._tensor import Tensor
 
+from ._checked import checked
+
 __all__ = [
     "alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
 ]  # fmt: skip
@@ -44,6 +46,11 @@ def _alpha(
         return input
     if p == 1:
         return input.mul_(0) if inplace else input * 0
+    if not input.dtype.is_floating_point:
+        raise RuntimeError(
+            f"{'feature_' if channels else ''}alpha_dropout: result type Float can't be cast to "
+            f"the input's type {input.dtype}. Remedy: input.float()"
+        )
     # Dropped values become SELU's negative limit; a and b restore mean and variance.
     limit = 1.7580993408473766
     a = 1.0 / ((limit * limit * p + 1) * (1 - p)) ** 0.5
@@ -54,6 +61,7 @@ def _alpha(
     return input.mul_(noise).add_(shift) if inplace else input * noise + shift
 
 
+@checked("dropout1d(Tensor input, float p=0.5, bool training=True, bool inplace=False)")
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -68,11 +76,12 @@ def dropout1d(
         )
     if input.dim() == 3:
         return _feature_dropout(input, p, training, inplace)
-    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)  # type: ignore[attr-defined]
+    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)
     result = _feature_dropout(batched, p, training, inplace)
-    return result.squeeze_(0) if inplace else result.squeeze(0)  # type: ignore[attr-defined]
+    return result.squeeze_(0) if inplace else result.squeeze(0)
 
 
+@checked("dropout2d(Tensor input, float p=0.5, bool training=True, bool inplace=False)")
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -93,7 +102,7 @@ def dropout2d(
             "warning, please use dropout instead. Note that dropout2d exists to provide "
             "channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and "
             "an optional batch dimension (i.e. 3D or 4D inputs).",
-            stacklevel=2,
+            stacklevel=3,
         )
     if input.dim() == 3:
         warnings.warn(
@@ -102,11 +111,12 @@ def dropout2d(
             "the channel dim. This behavior will change in a future release to interpret the "
             "input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
             "channel-wise dropout behavior, please switch to using dropout1d instead.",
-            stacklevel=2,
+            stacklevel=3,
         )
     return _feature_dropout(input, p, training, inplace)
 
 
+@checked("dropout3d(Tensor input, float p=0.5, bool training=True, bool inplace=False)")
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -119,15 +129,16 @@ def dropout3d(
             "warning, please use dropout instead. Note that dropout3d exists to provide "
             "channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and "
             "an optional batch dimension (i.e. 4D or 5D inputs).",
-            stacklevel=2,
+            stacklevel=3,
         )
     if input.dim() != 4:
         return _feature_dropout(input, p, training, inplace)
-    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)  # type: ignore[attr-defined]
+    batched = input.unsqueeze_(0) if inplace else input.unsqueeze(0)
     result = _feature_dropout(batched, p, training, inplace)
-    return result.squeeze_(0) if inplace else result.squeeze(0)  # type: ignore[attr-defined]
+    return result.squeeze_(0) if inplace else result.squeeze(0)
 
 
+@checked("alpha_dropout(Tensor input, float p=0.5, bool training=False, bool inplace=False)")
 def alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -138,6 +149,10 @@ def alpha_dropout(
     return _alpha(input, p, training, inplace, channels=False)
 
 
+@checked(
+    "feature_alpha_dropout(Tensor input, float p=0.5, bool training=False, bool "
+    "inplace=False)"
+)
 def feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:

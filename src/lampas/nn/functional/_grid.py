@@ -9,6 +9,8 @@ from typing import Any
 import lampas
 from lampas._tensor import Tensor
 
+from ._checked import checked
+
 __all__ = [
     "GRID_SAMPLE_INTERPOLATION_MODES", "GRID_SAMPLE_PADDING_MODES", "affine_grid", "grid_sample",
 ]  # fmt: skip
@@ -77,6 +79,10 @@ def _axis(n: int, align_corners: bool, like: Tensor) -> Tensor:
     return axis if align_corners else axis * ((n - 1) / n)
 
 
+@checked(
+    "grid_sample(Tensor input, Tensor grid, str mode='bilinear', str padding_mode='zeros', "
+    "bool? align_corners=None)"
+)
 def grid_sample(
     input: Tensor,
     grid: Tensor,
@@ -112,7 +118,7 @@ def grid_sample(
             f"'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_DEFAULT, stacklevel=2)
+        warnings.warn(_DEFAULT, stacklevel=3)
         align_corners = False
     dims = input.dim() - 2
     _check(input, grid, mode, dims)

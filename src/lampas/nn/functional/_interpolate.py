@@ -10,6 +10,8 @@ import lampas
 from lampas._C import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from lampas._tensor import Tensor
 
+from ._checked import check_floating, checked
+
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
 _DIMS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,), "lanczos": (4,)}
@@ -47,6 +49,11 @@ def _sizes(
     return [int(v) for v in values], [None] * dims
 
 
+@checked(
+    "interpolate(Tensor input, object size=None, object scale_factor=None, str "
+    "mode='nearest', bool? align_corners=None, bool? recompute_scale_factor=None, bool "
+    "antialias=False)"
+)
 def interpolate(
     input: Tensor,
     size: int | Sequence[int] | None = None,
@@ -103,6 +110,7 @@ def interpolate(
         pool: Any = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pool[input.dim() - 3](input, out)
     if mode.startswith("nearest"):
+        check_floating(input, "interpolate", lampas.uint8)
         return _nearest(input, out, scales, exact=mode != "nearest")
     return _filtered(input, out, scales, mode, bool(align_corners), antialias)
 

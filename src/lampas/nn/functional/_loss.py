@@ -10,6 +10,7 @@ from lampas._C import logsigmoid
 from lampas._tensor import Tensor
 
 from .._reduction import reduce_loss, resolve
+from ._checked import check_floating, checked
 
 __all__ = [
     "gaussian_nll_loss",
@@ -24,6 +25,10 @@ __all__ = [
 ]
 
 
+@checked(
+    "kl_div(Tensor input, Tensor target, bool? size_average=None, bool? reduce=None, str "
+    "reduction='mean', bool log_target=False)"
+)
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -55,9 +60,15 @@ def kl_div(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size. 'batchmean' divides only by the batch size, and aligns with the KL div math "
             "definition.",
-            stacklevel=2,
+            stacklevel=3,
         )
     reduction = resolve(size_average, reduce, reduction)
+    for name, t in (("input", input), ("target", target)):
+        if not t.dtype.is_floating_point and not t.dtype.is_complex:
+            raise RuntimeError(
+                f"kl_div: Integral inputs not supported: {name} is {t.dtype}. "
+                f"Remedy: {name}.float()"
+            )
     if log_target:
         loss = target.exp() * (target - input)
     else:
@@ -68,6 +79,10 @@ def kl_div(
     return reduce_loss(loss, reduction)
 
 
+@checked(
+    "poisson_nll_loss(Tensor input, Tensor target, bool log_input=True, bool full=False, "
+    "bool? size_average=None, float eps=1e-8, bool? reduce=None, str reduction='mean')"
+)
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -153,6 +168,10 @@ def gaussian_nll_loss(
     return reduce_loss(loss, reduction)
 
 
+@checked(
+    "hinge_embedding_loss(Tensor input, Tensor target, float margin=1.0, bool? "
+    "size_average=None, bool? reduce=None, str reduction='mean')"
+)
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -169,6 +188,10 @@ def hinge_embedding_loss(
     return reduce_loss(apart + close, reduction)
 
 
+@checked(
+    "margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0, bool? "
+    "size_average=None, bool? reduce=None, str reduction='mean')"
+)
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -193,6 +216,10 @@ def margin_ranking_loss(
     return reduce_loss(loss, reduction)
 
 
+@checked(
+    "soft_margin_loss(Tensor input, Tensor target, bool? size_average=None, bool? "
+    "reduce=None, str reduction='mean')"
+)
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -202,6 +229,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """``log(1 + exp(-target · input))`` for targets of 1 and -1."""
     reduction = resolve(size_average, reduce, reduction)
+    check_floating(input, "soft_margin_loss")
     return reduce_loss((-target * input).exp().log1p(), reduction)
 
 
@@ -242,6 +270,10 @@ def _matrix(input: Tensor, name: str) -> Tensor:
     return input if input.dim() == 2 else input.reshape(1, -1)
 
 
+@checked(
+    "multilabel_margin_loss(Tensor input, Tensor target, bool? size_average=None, bool? "
+    "reduce=None, str reduction='mean')"
+)
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -291,6 +323,10 @@ def multilabel_margin_loss(
     return reduce_loss(loss, reduction)
 
 
+@checked(
+    "multi_margin_loss(Tensor input, Tensor target, Number p=1, Number margin=1.0, Tensor? "
+    "weight=None, bool? size_average=None, bool? reduce=None, str reduction='mean')"
+)
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,

@@ -8,9 +8,12 @@ import lampas
 from lampas._C import constant_pad_nd
 from lampas._tensor import Tensor
 
+from ._checked import checked
+
 __all__ = ["pad"]
 
 
+@checked("pad(Tensor input, int[] pad, str mode='constant', Number? value=None)")
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:

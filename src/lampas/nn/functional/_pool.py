@@ -20,6 +20,8 @@ from lampas._C import (
 )
 from lampas._tensor import Tensor
 
+from ._checked import check_floating, checked
+
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d_with_indices", "fractional_max_pool2d",
@@ -181,6 +183,8 @@ def _max_unpool(
     kernel = _tuple(kernel, n)
     stride = kernel if stride is None else _tuple(stride, n)
     padding = _tuple(padding, n)
+    check_floating(input, f"max_unpool{n}d")
+    size = _unpool_size(input, kernel, stride, padding, output_size)
     if indices.dtype != lampas.int64:
         raise RuntimeError(
             f"elements in indices should be type int64 but got: {indices.dtype}"
@@ -197,7 +201,6 @@ def _max_unpool(
         )
     if any(s <= 0 for s in stride):
         raise RuntimeError(f"strides should be greater than zero, but got stride: {stride}")
-    size = _unpool_size(input, kernel, stride, padding, output_size)
     if any(s < 0 for s in size):
         raise ValueError(
             "max_unpooling: output_size must contain non-negative spatial dimensions, "
@@ -215,6 +218,10 @@ def _max_unpool(
     return flat.reshape(*lead, *size)
 
 
+@checked(
+    "max_unpool1d(Tensor input, Tensor indices, int[1] kernel_size, int[1]? stride=None, "
+    "int[1] padding=0, int[]? output_size=None)"
+)
 def max_unpool1d(
     input: Tensor,
     indices: Tensor,
@@ -227,6 +234,10 @@ def max_unpool1d(
     return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 1)
 
 
+@checked(
+    "max_unpool2d(Tensor input, Tensor indices, int[2] kernel_size, int[2]? stride=None, "
+    "int[2] padding=0, int[]? output_size=None)"
+)
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -249,6 +260,10 @@ def max_unpool2d(
     return _max_unpool(input, indices, kernel_size, stride, padding, output_size, 2)
 
 
+@checked(
+    "max_unpool3d(Tensor input, Tensor indices, int[3] kernel_size, int[3]? stride=None, "
+    "int[3] padding=0, int[]? output_size=None)"
+)
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,

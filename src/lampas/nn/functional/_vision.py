@@ -9,6 +9,7 @@ import lampas
 from lampas._C import avg_pool2d, avg_pool3d, conv1d
 from lampas._tensor import Tensor
 
+from ._checked import check_floating, checked
 from ._pad import pad
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@checked("pixel_shuffle(Tensor input, int upscale_factor)")
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """``(*, C r², H, W)`` to ``(*, C, H r, W r)``.
 
@@ -43,6 +45,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return x.reshape(*lead, channels // (r * r), height * r, width * r)
 
 
+@checked("pixel_unshuffle(Tensor input, int downscale_factor)")
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """``(*, C, H r, W r)`` to ``(*, C r², H, W)``: undoes :func:`pixel_shuffle`."""
     if input.dim() < 3:
@@ -66,6 +69,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return x.reshape(*lead, channels * r * r, height // r, width // r)
 
 
+@checked("channel_shuffle(Tensor input, int groups)")
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleaves groups of channels: the first of each group, then the second, and so on.
 
@@ -171,6 +175,10 @@ def _patch_arguments(kernel: Any, dilation: Any, padding: Any, stride: Any) -> l
     return values
 
 
+@checked(
+    "im2col(Tensor input, int[2] kernel_size, int[2] dilation=1, int[2] padding=0, int[2] "
+    "stride=1)"
+)
 def unfold(
     input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
@@ -197,6 +205,8 @@ def unfold(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
             f"dimensions for input, but got: {list(input.shape)}"
         )
+    if not input.dtype.is_complex:
+        check_floating(input, "unfold", lampas.bool)
     kernel, dilation, padding, stride = _patch_arguments(kernel_size, dilation, padding, stride)
     position, _ = _positions(tuple(input.shape[-2:]), kernel, dilation, padding, stride)  # type: ignore[arg-type]
     x = pad(input, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else input
@@ -205,6 +215,10 @@ def unfold(
     return flat.reshape(*input.shape[:-3], input.size(-3) * math.prod(kernel), blocks)
 
 
+@checked(
+    "col2im(Tensor input, int[2] output_size, int[2] kernel_size, int[2] dilation=1, int[2] "
+    "padding=0, int[2] stride=1)"
+)
 def fold(
     input: Tensor,
     output_size: Any,

@@ -156,7 +156,14 @@ class Conversion:
         return self._apply(lambda t: lampas.empty_like(t, device=device), recurse=recurse)
 
     def share_memory(self: T) -> T:
-        """Moves all storages to shared memory."""
+        """Moves all storages to shared memory.
+
+        Raises:
+            RuntimeError: a parameter or buffer has no shape yet.
+        """
+        for tensor in (*self.parameters(), *self.buffers()):  # type: ignore[attr-defined]
+            if is_lazy(tensor):
+                tensor.share_memory_()
         return self._apply(lambda t: t.share_memory_())
 
     # ---- gradients and mode -----------------------------------------------------------------

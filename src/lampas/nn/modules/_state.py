@@ -338,7 +338,7 @@ def _load_tensor(
     except Exception as e:
         return (
             f'While copying the parameter named "{key}", whose dimensions in the model are '
-            f"{param.size()} and whose dimensions in the checkpoint are {value.size()}, an "
+            f"{param.shape} and whose dimensions in the checkpoint are {value.shape}, an "
             f"exception occurred : {e.args}."
         )
     return None

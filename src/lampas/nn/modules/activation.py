@@ -473,7 +473,7 @@ class Softmax(_Dim):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return _C.softmax(input, self.dim)
+        return F.softmax(input, self.dim, _stacklevel=5)
 
 
 class Softmax2d(Module):
@@ -495,4 +495,4 @@ class LogSoftmax(_Dim):
     """Logarithm of softmax, computed without overflow."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return _C.log_softmax(input, self.dim)
+        return F.log_softmax(input, self.dim, _stacklevel=5)

@@ -468,16 +468,28 @@ class Module(_C.ModuleBase, Traversal, Conversion, StateDict):
     ) -> RemovableHandle:
         """``hook(module, grad_input, grad_output)`` runs when the gradients of the module's
         inputs are known; what it returns replaces ``grad_input``."""
+        self._take_backward_hooks(full=True)
         handle = RemovableHandle(self._backward_hooks)
         self._backward_hooks[handle.id] = hook
-        self.__dict__["_is_full_backward_hook"] = True
         if prepend:
             self._backward_hooks.move_to_end(handle.id, last=False)
         return handle
 
     def register_backward_hook(self, hook: Callable) -> RemovableHandle:
-        """Another name of :meth:`register_full_backward_hook`."""
-        return self.register_full_backward_hook(hook)
+        """The old name of :meth:`register_full_backward_hook`, and the same here; a module takes
+        hooks under one of the two names only."""
+        self._take_backward_hooks(full=False)
+        handle = RemovableHandle(self._backward_hooks)
+        self._backward_hooks[handle.id] = hook
+        return handle
+
+    def _take_backward_hooks(self, full: bool) -> None:
+        if self._is_full_backward_hook is (not full):
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single "
+                "Module. Please use only one of them."
+            )
+        self.__dict__["_is_full_backward_hook"] = full
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Accepted for programs that compile their modules; the module runs as it is."""

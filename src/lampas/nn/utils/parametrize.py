@@ -63,8 +63,8 @@ def _require_same(what: str, old: Tensor, new: Tensor, *, shape: bool = True) ->
         a, b = getattr(old, attribute), getattr(new, attribute)
         if a != b:
             raise ValueError(
-                f"{what} may not change the {attribute} of the tensor, unless the `unsafe` flag "
-                f"is enabled.\n{attribute} before: {a}\n{attribute} after: {b}"
+                f"{what} may not change the {attribute} of the tensor, unless `unsafe` flag is "
+                f"enabled.\n{attribute} before: {a}\n{attribute} after: {b}"
             )
 
 
