@@ -108,3 +108,11 @@ def test_handles_remove_once_and_as_contexts() -> None:
         assert len(m._forward_hooks) == 1
     assert len(m._forward_hooks) == 0
     handle.remove()
+
+
+def test_one_kind_of_backward_hooks_per_module() -> None:
+    m = nn.Linear(1, 1)
+    m.register_full_backward_hook(lambda *_: None)
+    with pytest.raises(RuntimeError, match="Cannot use both regular backward hooks and full"):
+        m.register_backward_hook(lambda *_: None)
+    m.register_full_backward_hook(lambda *_: None)

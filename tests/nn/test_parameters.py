@@ -64,3 +64,28 @@ def test_lazy_modules_load_shapes() -> None:
     assert m.weight.shape == (4, 3)
     m.double()
     assert m(lampas.ones(1, 3, dtype=lampas.float64)).shape == (1, 4)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda p: p + 1,
+        lambda p: 2 * p,
+        lambda p: p.sum(),
+        lambda p: p.numel(),
+        lambda p: p[0],
+        lambda p: nn.init.zeros_(p),
+        lambda p: bool(p),
+    ],
+)
+def test_parameters_without_a_shape_cannot_be_computed_with(use) -> None:
+    m = nn.LazyLinear(4)
+    with pytest.raises(ValueError, match=r"uninitialized parameter in .*dummy batch"):
+        use(m.weight)
+    with pytest.raises(RuntimeError, match="Call `forward` to initialize"):
+        _ = m.weight.shape
+    with pytest.raises(RuntimeError, match="Can't share memory"):
+        m.share_memory()
+    assert m.double().weight.dtype == lampas.float64 and m.weight.requires_grad
+    m(lampas.ones(1, 2, dtype=lampas.float64))
+    use(m.weight.detach().flatten()[:1])
