@@ -103,10 +103,15 @@ PyObject* pointwise_loss(Args& a, P op, ops::Reduction r, const Tensor& weight, 
   const Operand in[] = {a.tensor(0), a.tensor(1)};
   const double p[] = {p0, 0, 0};
   check_target_size(a.tensor(0), a.tensor(1), "loss");
+  LAMPAS_CHECK_VALUE(!weight.defined() || weight.sizes() == a.tensor(0).sizes(),
+                     "Weights and input must have the same size: got ", weight.sizes(), " and ",
+                     a.tensor(0).sizes());
   Tensor l = ops::pointwise(op, in, p);
   if (!weight.defined()) return wrap(reduced(l, r));
   l = ops::mul(l, weight);
-  if (r == ops::Reduction::Mean) return wrap(ops::div(ops::sum(l), ops::sum(weight)));
+  // Of these losses only Huber's mean counts elements instead of weights.
+  if (r == ops::Reduction::Mean && op != P::huber)
+    return wrap(ops::div(ops::sum(l), ops::sum(weight)));
   return wrap(reduced(l, r));
 }
 Tensor smooth_l1(Args& a) {

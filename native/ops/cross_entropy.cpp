@@ -47,8 +47,14 @@ Classes check_classes(const Tensor& x, const Tensor& target, const Tensor& weigh
 }
 
 const char* kLabelHint =
-    ". Remedy: class indices must be integers (target.long()); probabilities must have the input's "
+    ". Remedy: target.long(), if these are class indices; probabilities must have the input's "
     "shape";
+
+void check_labels(const Tensor& target, const char* op) {
+  LAMPAS_CHECK(target.dtype() == DType::I64 || target.dtype() == DType::U8,
+               "expected target dtype to be Long or Byte, but got ", dtype_name(target.dtype()),
+               " (", op, " target)", kLabelHint);
+}
 
 template <class T>
 T load(const Tensor& t, int64_t i) {
@@ -124,9 +130,7 @@ Tensor reduce_loss(const Tensor& loss, Reduction reduction, double total, const 
 Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, Reduction reduction,
                 int64_t ignore) {
   Classes c = check_classes(x0, target0, weight0, "nll_loss");
-  LAMPAS_CHECK(is_integral(target0.dtype()) && target0.dtype() != DType::Bool,
-               "expected scalar type Long but found ", dtype_name(target0.dtype()),
-               " (nll_loss target)", kLabelHint);
+  check_labels(target0, "nll_loss");
   if (is_half(x0.dtype())) {
     Tensor w = weight0.defined() ? to_dtype(weight0, DType::F32) : weight0;
     return to_dtype(nll_loss(to_dtype(x0, DType::F32), target0, w, reduction, ignore), x0.dtype());
@@ -298,12 +302,11 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
                : div(sum(each), static_cast<double>(x.numel() / std::max<int64_t>(classes, 1)));
   }
   if (is_floating(target.dtype()))
-    fail(ErrorKind::Runtime, "expected scalar type Long but found ", dtype_name(target.dtype()),
-         " (cross_entropy target of shape ", target.sizes(), " for input of shape ", x.sizes(), ")",
-         kLabelHint);
+    fail(ErrorKind::Runtime, "expected target dtype to be Long or Byte, but got ",
+         dtype_name(target.dtype()), " (cross_entropy target of shape ", target.sizes(),
+         " for input of shape ", x.sizes(), ")", kLabelHint);
   Classes c = check_classes(x, target, weight, "cross_entropy");
-  LAMPAS_CHECK(is_integral(target.dtype()) && target.dtype() != DType::Bool,
-               "expected scalar type Long but found ", dtype_name(target.dtype()), kLabelHint);
+  check_labels(target, "cross_entropy");
   bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 &&
                 (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.size(0) > 0;
   if (simple) return fused(x, plain(to_dtype(target.alias(), DType::I64)), reduction, ignore);

@@ -61,6 +61,12 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "labels as floats": (lambda: F.cross_entropy(X, Y.float()), RuntimeError, "target.long()"),
     "labels as floats, nll": (lambda: F.nll_loss(X, Y.float()), RuntimeError, "target.long()"),
+    "labels as short integers": (
+        lambda: F.cross_entropy(X, Y.int()),
+        RuntimeError,
+        "expected target dtype to be Long or Byte, but got int32 (cross_entropy target). Remedy: "
+        "target.long()",
+    ),
     "labels in a column": (
         lambda: F.cross_entropy(X, Y[:, None]),
         RuntimeError,

@@ -183,3 +183,16 @@ def test_legacy_arguments_warn_and_win() -> None:
 def test_bad_arguments(call, kind) -> None:
     with pytest.raises(kind):
         call()
+
+
+def test_weights_of_elements() -> None:
+    x, y, w = (lampas.rand(4, 3, dtype=lampas.float64) for _ in range(3))
+    for loss, each in ((F.mse_loss, (x - y) ** 2), (F.l1_loss, (x - y).abs())):
+        lampas.testing.assert_close(loss(x, y, weight=w), (each * w).sum() / w.sum())
+        lampas.testing.assert_close(loss(x, y, weight=w, reduction="sum"), (each * w).sum())
+        lampas.testing.assert_close(loss(x, y, weight=w, reduction="none"), each * w)
+    half = (x - y) ** 2 / 2  # below delta everywhere
+    lampas.testing.assert_close(F.huber_loss(x, y, weight=w), (half * w).mean())
+    for loss in (F.mse_loss, F.l1_loss, F.huber_loss):
+        with pytest.raises(ValueError, match="Weights and input must have the same size"):
+            loss(x, y, weight=w[0])
