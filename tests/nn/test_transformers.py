@@ -245,3 +245,16 @@ def mha(*args: Any, **kwargs: Any) -> Any:
 def test_errors(call: Callable[[], Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_choice_of_a_kernel() -> None:
+    from lampas.nn.attention import SDPBackend, sdpa_kernel
+
+    plain = F.scaled_dot_product_attention(Q, K, V)
+    for backends in (SDPBackend.MATH, [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION]):
+        with sdpa_kernel(backends, set_priority=True):
+            assert lampas.equal(F.scaled_dot_product_attention(Q, K, V), plain)
+    with pytest.raises(RuntimeError, match="CUDNN_ATTENTION"), sdpa_kernel([*SDPBackend][4]):
+        pass
+    with pytest.raises(AssertionError, match="got str"), sdpa_kernel("MATH"):  # type: ignore[arg-type]
+        pass

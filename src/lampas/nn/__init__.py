@@ -54,6 +54,6 @@ def __getattr__(name: str) -> Any:
         from .parallel import DataParallel
 
         return DataParallel
-    if name in ("grad", "parallel"):
+    if name in ("attention", "grad", "parallel"):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
