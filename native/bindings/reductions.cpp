@@ -100,6 +100,9 @@ bool allclose(Args& a) {
 #define SPREAD                                                                              \
   "(Tensor input, int[1]? dim=None, bool? unbiased=None, *, Number? correction=None, bool " \
   "keepdim=False, Tensor? out=None)"
+#define SPREAD_PAIR                                                                         \
+  "(Tensor input, int[1]? dim=None, bool? unbiased=None, *, Number? correction=None, bool " \
+  "keepdim=False)"
 #define SPREAD_FLAG "(Tensor input, bool unbiased)"
 Spread flag_spread(Args& a) {
   Spread s;
@@ -145,9 +148,9 @@ constexpr Definition kRows[] = {
     {"std" SPREAD_FLAG, LAMPAS_FN(deviation(a.tensor(0), flag_spread(a))), kBoth, "Standard deviation."},
     {"std" SPREAD, LAMPAS_FN(deviation(a.tensor(0), spread_of(a))), kBoth, nullptr},
     {"var_mean" SPREAD_FLAG, [](Args& a) { return mean_and(a, false, flag_spread(a)); }, kFunction, "Variance and mean."},
-    {"var_mean" SPREAD, [](Args& a) { return mean_and(a, false, spread_of(a)); }, kFunction, nullptr},
+    {"var_mean" SPREAD_PAIR, [](Args& a) { return mean_and(a, false, spread_of(a)); }, kFunction, nullptr},
     {"std_mean" SPREAD_FLAG, [](Args& a) { return mean_and(a, true, flag_spread(a)); }, kFunction, "Standard deviation and mean."},
-    {"std_mean" SPREAD, [](Args& a) { return mean_and(a, true, spread_of(a)); }, kFunction, nullptr},
+    {"std_mean" SPREAD_PAIR, [](Args& a) { return mean_and(a, true, spread_of(a)); }, kFunction, nullptr},
     {"logsumexp(Tensor input, int[1] dim, bool keepdim=False, *, Tensor? out=None)", LAMPAS_FN(logit_sum(a)), kBoth, "log(sum(exp(input)))."},
     {"_vector_norm(Tensor input, Number ord=2, int[1]? dim=None, bool keepdim=False, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(vector_norm(a, 2, 3, 4)), kFunction, "p-norm over dimensions."},
     {"cumsum(Tensor input, int dim, *, dtype? dtype=None, Tensor? out=None)", LAMPAS_FN(ops::cumsum(a.tensor(0), a.integer(1), a.dtype_or(2))), kAll, "Running sum."},

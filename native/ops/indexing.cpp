@@ -433,11 +433,14 @@ void walk(const Tensor& index, const Dims& sizes, int64_t dim, const char* op, b
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   dim = wrap_dim(dim, x.dim());
   check_gather(x, dim, index, "gather");
-  Tensor y = empty(index.sizes(), x.dtype()), from = plain(x);
-  for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
-    T *to = y.data<T>(), *s = from.data<T>();
-    walk(index, x.sizes(), dim, "gather", true, [&](int64_t i, int64_t at) { to[i] = s[at]; });
-  });
+  Tensor y = empty(index.sizes(), x.dtype(), x.device());
+  if (!x.is_meta()) {
+    Tensor from = plain(x);
+    for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
+      T *to = y.data<T>(), *s = from.data<T>();
+      walk(index, x.sizes(), dim, "gather", true, [&](int64_t i, int64_t at) { to[i] = s[at]; });
+    });
+  }
   if (recording(x))
     record(y, "GatherBackward0", {&x}, [dim, index = save(index), s = x.sizes()](const Tensor& g) {
       return scatter_add(zeros(s, g.dtype(), g.device()), dim, index(), g);

@@ -18,6 +18,7 @@ namespace lampas::ops {
 namespace {
 using ScanFn = void (*)(void* out, const void* in, int64_t n, int64_t step);
 Tensor scan(const Tensor& x0, int64_t dim, const ScanFn* table, DType to) {
+  if (x0.is_meta()) return empty(x0.sizes(), to, Device::Meta);
   Tensor x = plain(is_half(x0.dtype()) ? to_dtype(x0.alias(), DType::F32) : x0);
   DType d = x.dtype(), raw = is_integral(d) ? DType::I64 : d;
   Tensor y = empty(x.sizes(), raw);
@@ -90,7 +91,8 @@ std::vector<Tensor> running_extreme(const Tensor& x, int64_t dim, bool largest) 
   dim = wrap_dim(dim, x.dim());
   LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), "cummax/cummin: not implemented for '",
                     dtype_name(x.dtype()), "'");
-  Tensor v = plain(x), at = empty(x.sizes(), DType::I64);
+  Tensor v = plain(x), at = empty(x.sizes(), DType::I64, x.device());
+  if (x.is_meta()) return {gather(x, dim, at), at};
   int64_t n = x.dim() ? x.size(dim) : 1, inner = 1;
   for (int64_t i = dim + 1; i < x.dim(); ++i) inner *= x.size(i);
   const int item = itemsize(x.dtype());

@@ -134,7 +134,8 @@ auto items_of(const T* row, int64_t n) {
 
 Tensor order(const Tensor& x, int64_t dim, bool descending, bool stable) {
   Rows r = rows_of(x, dim);
-  Tensor at = empty(Dims{x.numel()}, DType::I64);
+  Tensor at = empty(Dims{x.numel()}, DType::I64, x.device());
+  if (x.is_meta()) return place(r, x, r.n, at);
   for_ordered(x.dtype(), "sort", [&]<class T>(Type<T>) {
     using K = decltype(key(T()));
     in_order<K>(descending, [&](const auto& less) {
@@ -225,8 +226,8 @@ std::vector<Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest) 
                " and the dimension has ", r.n, " elements (topk)");
   LAMPAS_CHECK(x.dtype() != DType::Bool && !is_complex(x.dtype()), "topk does not support ",
                dtype_name(x.dtype()), " dtypes on CPU");
-  Tensor at = empty(Dims{r.rows * k}, DType::I64);
-  if (k > 0)
+  Tensor at = empty(Dims{r.rows * k}, DType::I64, x.device());
+  if (k > 0 && !x.is_meta())
     for_ordered(x.dtype(), "topk", [&]<class T>(Type<T>) {
       in_order<decltype(key(T()))>(largest, [&](const auto& better) {
         each_row(r, [&](int64_t i) {
@@ -275,7 +276,8 @@ void select_item(std::vector<Item<K>>& v, int64_t k) {
 // For each row, the place that `pick(items)` names.
 template <class F>
 Tensor pick_each(const Rows& r, const Tensor& x, const char* op, const F& pick) {
-  Tensor at = empty(Dims{r.rows}, DType::I64);
+  Tensor at = empty(Dims{r.rows}, DType::I64, x.device());
+  if (x.is_meta()) return place(r, x, 1, at);
   for_ordered(x.dtype(), op, [&]<class T>(Type<T>) {
     each_row(r, [&](int64_t i) {
       auto v = items_of(r.x.data<T>() + i * r.n, r.n);

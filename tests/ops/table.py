@@ -140,6 +140,7 @@ class Op:
             anything.
         grad: how many times it can be differentiated, 0 to 2.
         complex_grad: whether its gradient is checked for complex input where `kinds` has them.
+        strided: whether it takes every layout; what reads strides does not.
         meta: whether it runs on the meta device; what reads values does not.
         closed: whether types outside `kinds` must be refused.
         errors: bad calls: the call, the exception's type, a part of its text.
@@ -155,6 +156,7 @@ class Op:
     result: str = "same"
     grad: int = 2
     complex_grad: bool = True
+    strided: bool = True
     meta: bool = True
     closed: bool = False
     errors: Sequence[tuple[Call, type[Exception], str]] = ()
