@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import table_binary, table_reduce, table_shapes, table_unary
+from . import table_binary, table_products, table_reduce, table_shapes, table_unary
 from .table import Op
 
-ROWS: list[Op] = [*table_unary.ROWS, *table_binary.ROWS, *table_reduce.ROWS, *table_shapes.ROWS]
+_FAMILIES = (table_unary, table_binary, table_reduce, table_shapes, table_products)
+
+ROWS: list[Op] = [row for family in _FAMILIES for row in family.ROWS]

@@ -1,0 +1,90 @@
+"""The table against reality: each operator has a row, or stands here with the reason why not."""
+
+from __future__ import annotations
+
+import lampas
+from lampas import _C
+from lampas._library.index import FUNCTIONS, METHODS
+
+from .rows import ROWS
+
+# Answer with something other than tensors, or read one value.
+_QUERIES = """
+broadcast_shapes can_cast data_ptr dim element_size get_device is_complex is_conj is_contiguous
+is_floating_point is_inference is_neg is_nonzero is_same_size is_set_to is_signed is_storage
+is_tensor item ndimension nelement numel promote_types result_type size storage_offset stride
+tolist typename
+"""
+# Take no tensor whose layout, gradient or type a row could vary.
+_FACTORIES = """
+arange as_tensor asarray bartlett_window blackman_window empty empty_like empty_permuted
+empty_strided eye from_numpy frombuffer full hamming_window hann_window kaiser_window linspace
+logspace new_empty new_full new_ones new_zeros ones range scalar_tensor tensor tril_indices
+triu_indices zeros
+"""
+# Random, or by way of random numbers: no reference computes the same values.
+_RANDOM = """
+alpha_dropout bernoulli binomial cauchy_ dropout exponential_ feature_alpha_dropout
+feature_dropout geometric_ log_normal_ multinomial native_dropout normal pca_lowrank poisson
+rand rand_like randint randint_like randn randn_like random_ randperm rrelu svd_lowrank uniform_
+"""
+# Change the tensor itself or its type alone.
+_CONVERSIONS = """
+bfloat16 bool byte cdouble cfloat char copy_ double float half int long requires_grad_ resize_
+resize_as_ set_ short to type_as zero_
+"""
+# Without a row so far; tests/nn and tests/linalg test some of them in their own way. A name leaves
+# this list when its row comes; none is added.
+_NO_ROW_YET = """
+adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+adaptive_max_pool2d adaptive_max_pool3d affine_grid_generator avg_pool1d avg_pool2d avg_pool3d
+batch_norm bilinear bucketize cdist chain_matmul cholesky cholesky_inverse cholesky_solve cond
+conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution
+cosine_embedding_loss cross_entropy ctc_loss digamma einsum embedding erfinv fill_diagonal_
+frexp frobenius_norm geqrf glu grid_sampler grid_sampler_2d grid_sampler_3d group_norm gru
+gru_cell hinge_embedding_loss histogram histogramdd i0 i0e i1 i1e igamma igammac index_put
+index_reduce instance_norm isin istft kl_div layer_norm logdet lstm lstm_cell lu lu_solve
+lu_unpack margin_ranking_loss masked_scatter matrix_exp max_pool1d max_pool1d_with_indices
+max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices native_batch_norm
+native_group_norm native_layer_norm native_norm nll_loss nonzero_static norm norm_except_dim
+nuclear_norm one_hot orgqr ormqr pinverse poisson_nll_loss put qr rms_norm rnn_relu
+rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention scatter scatter_reduce
+searchsorted segment_reduce slogdet stft svd take_along_dim tensordot triangular_solve
+triplet_margin_loss unravel_index vander
+"""
+_WITHOUT = set((_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _NO_ROW_YET).split())
+
+
+def _declared() -> set[str]:
+    """Every operator's name; the form that writes in place counts with the plain one."""
+    native = {
+        name
+        for place in (vars(_C), vars(lampas.Tensor))
+        for name, value in place.items()
+        if not name.startswith("_") and getattr(value, "__signatures__", None)
+    }
+    names = native | set(FUNCTIONS) | set(METHODS)
+    return {name.rstrip("_") if name.rstrip("_") in names else name for name in names}
+
+
+def _covered() -> set[str]:
+    short = {op.short for op in ROWS} | {alias for op in ROWS for alias in op.aliases}
+    return short | {f"{name}_" for name in short}
+
+
+def test_every_operator_has_a_row_or_a_reason() -> None:
+    missing = _declared() - _covered() - _WITHOUT
+    assert not missing, f"add a row to tests/ops/table_*.py for {sorted(missing)}"
+
+
+def test_what_has_a_row_needs_no_reason() -> None:
+    assert not _WITHOUT & _covered()
+
+
+def test_reasons_are_for_operators_that_exist() -> None:
+    assert _WITHOUT <= _declared()
+
+
+def test_no_operator_has_two_rows() -> None:
+    names = [op.name for op in ROWS]
+    assert len(names) == len(set(names))
