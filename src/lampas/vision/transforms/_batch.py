@@ -80,7 +80,7 @@ class Plan:
 def _parts(transform: Any) -> list[Any]:
     """The transforms that ``transform`` applies one after another."""
     kind = type(transform)
-    if kind is C.Compose:
+    if vars(kind).get("_in_batches", kind) is C.Compose:
         return [part for inner in transform.transforms for part in _parts(inner)]
     if kind is nn.Sequential:
         return [part for inner in transform for part in _parts(inner)]

@@ -1,16 +1,66 @@
-"""The second version of the transforms: the same classes, and conversions split in two.
+"""The second version of the transforms: of whole samples, with masks, boxes and points.
 
-Images are PIL images and tensors; boxes and masks are not transformed along.
+>>> import lampas
+>>> from lampas.vision import tv_tensors
+>>> from lampas.vision.transforms import v2
+>>> image = tv_tensors.Image(lampas.zeros(3, 8, 8))
+>>> boxes = tv_tensors.BoundingBoxes([[0, 0, 2, 4]], format="XYXY", canvas_size=(8, 8))
+>>> flipped = v2.RandomHorizontalFlip(p=1.0)({"image": image, "boxes": boxes, "name": "a"})
+>>> flipped["boxes"].tolist(), flipped["name"]
+([[6, 0, 8, 4]], 'a')
 """
 
 from __future__ import annotations
 
-from lampas.vision import transforms as _v1
-from lampas.vision.transforms import *  # noqa: F403
-from lampas.vision.transforms.v2._conversion import (
+from lampas.vision.transforms import AutoAugmentPolicy, InterpolationMode
+from lampas.vision.transforms.v2 import functional
+from lampas.vision.transforms.v2._auto import (
+    AugMix,
+    AutoAugment,
+    RandAugment,
+    TrivialAugmentWide,
+)
+from lampas.vision.transforms.v2._base import (
+    Compose,
+    RandomApply,
+    RandomChoice,
+    RandomOrder,
+    Transform,
+    query_size,
+)
+from lampas.vision.transforms.v2._boxes import (
+    ClampBoundingBoxes,
+    ClampKeyPoints,
+    ConvertBoundingBoxFormat,
+    SanitizeBoundingBoxes,
+    SetClampingMode,
+)
+from lampas.vision.transforms.v2._color import (
+    JPEG,
     RGB,
+    ColorJitter,
+    ConvertImageDtype,
+    GaussianBlur,
+    GaussianNoise,
+    Grayscale,
+    Normalize,
+    RandomAdjustSharpness,
+    RandomAutocontrast,
+    RandomChannelPermutation,
+    RandomEqualize,
+    RandomErasing,
+    RandomGrayscale,
+    RandomInvert,
+    RandomPhotometricDistort,
+    RandomPosterize,
+    RandomSolarize,
+    UniformTemporalSubsample,
+)
+from lampas.vision.transforms.v2._conversion import (
     CutMix,
     Identity,
+    Lambda,
+    LinearTransformation,
     MixUp,
     PILToTensor,
     ToDtype,
@@ -18,20 +68,93 @@ from lampas.vision.transforms.v2._conversion import (
     ToPILImage,
     ToPureTensor,
     ToTensor,
-    Transform,
+)
+from lampas.vision.transforms.v2._geometry import (
+    CenterCrop,
+    ElasticTransform,
+    FiveCrop,
+    Pad,
+    RandomAffine,
+    RandomCrop,
+    RandomHorizontalFlip,
+    RandomIoUCrop,
+    RandomPerspective,
+    RandomResize,
+    RandomResizedCrop,
+    RandomRotation,
+    RandomShortestSize,
+    RandomVerticalFlip,
+    RandomZoomOut,
+    Resize,
+    ScaleJitter,
+    TenCrop,
 )
 
 __all__ = [
-    "RGB",
+    "AugMix",
+    "AutoAugment",
+    "AutoAugmentPolicy",
+    "CenterCrop",
+    "ClampBoundingBoxes",
+    "ClampKeyPoints",
+    "ColorJitter",
+    "Compose",
+    "ConvertBoundingBoxFormat",
+    "ConvertImageDtype",
     "CutMix",
+    "ElasticTransform",
+    "FiveCrop",
+    "GaussianBlur",
+    "GaussianNoise",
+    "Grayscale",
     "Identity",
+    "InterpolationMode",
+    "JPEG",
+    "Lambda",
+    "LinearTransformation",
     "MixUp",
+    "Normalize",
     "PILToTensor",
+    "Pad",
+    "RGB",
+    "RandAugment",
+    "RandomAdjustSharpness",
+    "RandomAffine",
+    "RandomApply",
+    "RandomAutocontrast",
+    "RandomChannelPermutation",
+    "RandomChoice",
+    "RandomCrop",
+    "RandomEqualize",
+    "RandomErasing",
+    "RandomGrayscale",
+    "RandomHorizontalFlip",
+    "RandomInvert",
+    "RandomIoUCrop",
+    "RandomOrder",
+    "RandomPerspective",
+    "RandomPhotometricDistort",
+    "RandomPosterize",
+    "RandomResize",
+    "RandomResizedCrop",
+    "RandomRotation",
+    "RandomShortestSize",
+    "RandomSolarize",
+    "RandomVerticalFlip",
+    "RandomZoomOut",
+    "Resize",
+    "SanitizeBoundingBoxes",
+    "ScaleJitter",
+    "SetClampingMode",
+    "TenCrop",
     "ToDtype",
     "ToImage",
     "ToPILImage",
     "ToPureTensor",
     "ToTensor",
     "Transform",
-    *sorted({*_v1.__all__} - {"PILToTensor", "ToPILImage", "ToTensor"}),
+    "TrivialAugmentWide",
+    "UniformTemporalSubsample",
+    "functional",
+    "query_size",
 ]

@@ -5,35 +5,31 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 import lampas
 from lampas import nn
+from lampas.utils._pytree import tree_flatten, tree_unflatten
 from lampas.vision import transforms as v1
+from lampas.vision import tv_tensors as tv
 from lampas.vision._pillow import is_pil_image
-from lampas.vision.transforms import functional as F1
-from lampas.vision.transforms.v2.functional import to_dtype, to_image
+from lampas.vision.transforms.v2._base import Transform
+from lampas.vision.transforms.v2._points import plain
+from lampas.vision.transforms.v2.functional import is_pure_tensor, to_dtype, to_image
 
 
-class Transform(nn.Module):
-    """Base of a user's own transforms: define ``transform(inpt, params)``, and ``make_params``."""
-
-    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
-        """What is drawn once for all inputs."""
-        return {}
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} does not define transform")
+class ToImage(Transform):
+    """A PIL image or array to an image ``(C, H, W)``; values and depth stay."""
 
     def forward(self, *inputs: Any) -> Any:
-        params = self.make_params(list(inputs))
-        results = tuple([self.transform(value, params) for value in inputs])
-        return results[0] if len(results) == 1 else results
+        """Arrays count as images too."""
+        if len(inputs) == 1 and isinstance(inputs[0], np.ndarray):
+            return to_image(inputs[0])
+        return super().forward(*inputs)
 
-
-class ToImage(nn.Module):
-    """A PIL image or array to a tensor ``(C, H, W)``; values and depth stay."""
-
-    def forward(self, inpt: Any) -> lampas.Tensor:
-        return to_image(inpt)
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        kept = isinstance(inpt, tv.TVTensor)
+        return inpt if kept else to_image(inpt)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -64,42 +60,80 @@ class ToPILImage(v1.ToPILImage):
         return pic if is_pil_image(pic) else super().__call__(pic)
 
 
-class ToPureTensor(nn.Module):
-    """Leaves tensors as they are: there are no subclasses for images here."""
+class ToPureTensor(Transform):
+    """Images, masks, boxes and points become plain tensors."""
 
-    def forward(self, inpt: Any) -> Any:
-        return inpt
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return plain(inpt) if isinstance(inpt, tv.TVTensor) else inpt
 
 
-class ToDtype(nn.Module):
-    """Converts a tensor's dtype; with ``scale``, its values to the new dtype's range as well."""
+class ToDtype(Transform):
+    """Converts the dtype; with ``scale``, images' values to the new dtype's range as well.
 
-    def __init__(self, dtype: lampas.dtype, scale: bool = False) -> None:
+    Args:
+        dtype: for images and videos, or a dictionary by type, where None means as it is and
+            ``"others"`` stands for all else.
+        scale: map the range as well.
+    """
+
+    def __init__(self, dtype: Any, scale: bool = False) -> None:
         super().__init__()
+        if not isinstance(dtype, (dict, lampas.dtype)):
+            raise ValueError(f"dtype must be a dict or a torch.dtype, got {type(dtype)} instead")
         self.dtype = dtype
         self.scale = scale
 
-    def forward(self, inpt: lampas.Tensor) -> lampas.Tensor:
-        return to_dtype(inpt, self.dtype, self.scale)
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        images = isinstance(inpt, (tv.Image, tv.Video)) or is_pure_tensor(inpt)
+        if isinstance(self.dtype, dict):
+            kinds = [kind for kind in type(inpt).__mro__ if kind in self.dtype]
+            dtype = self.dtype[kinds[0]] if kinds else self.dtype.get("others")
+        else:
+            dtype = self.dtype if images else None
+        if dtype is None or is_pil_image(inpt):
+            return inpt
+        return to_dtype(inpt, dtype, self.scale)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(dtype={self.dtype}, scale={self.scale})"
 
 
-class Identity(nn.Module):
+class Identity(Transform):
     """Does nothing."""
 
-    def forward(self, inpt: Any) -> Any:
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return inpt
 
 
-class RGB(nn.Module):
-    """Grey to colour; colour stays."""
+class Lambda(Transform):
+    """A function of the inputs of the given types, of all by default.
 
-    def forward(self, inpt: Any) -> Any:
-        if isinstance(inpt, lampas.Tensor):
-            return inpt if inpt.shape[-3] == 3 else F1.rgb_to_grayscale(inpt, 3)
-        return inpt.convert("RGB")
+    >>> Lambda(lambda x: x + 1)(lampas.zeros(1))
+    tensor([1.])
+    """
+
+    _in_batches = v1.Lambda
+
+    def __init__(self, lambd: Any, *types: type) -> None:
+        super().__init__()
+        self.lambd = lambd
+        self.types = types or (object,)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The function of each."""
+        flat, spec = tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+        made = [self.lambd(value) if isinstance(value, self.types) else value for value in flat]
+        return tree_unflatten(made, spec)
+
+
+class LinearTransformation(Transform, v1.LinearTransformation):
+    """``(x.flatten() - mean_vector) @ matrix``, in the image's shape; for whitening."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        if isinstance(inpt, (tv.Mask, tv.BoundingBoxes, tv.KeyPoints)):
+            return inpt
+        made = v1.LinearTransformation.forward(self, plain(inpt))
+        return tv.wrap(made, like=inpt)
 
 
 class _Mixing(nn.Module):

@@ -1,0 +1,185 @@
+"""Version 2 of the policies, which draw otherwise than version 1, and AugMix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lampas
+from lampas.vision import transforms as v1
+from lampas.vision import tv_tensors as tv
+from lampas.vision._pillow import is_pil_image
+from lampas.vision.transforms import functional as F1
+from lampas.vision.transforms._geometry import _BILINEAR
+from lampas.vision.transforms.autoaugment import _applied, _falling_bits, _Range, _ranges
+from lampas.vision.transforms.v2._base import Transform, fill_for, is_image
+from lampas.vision.transforms.v2._points import plain
+
+_SHORT = (  # the order in which AugMix chooses
+    "ShearX",
+    "ShearY",
+    "TranslateX",
+    "TranslateY",
+    "Rotate",
+    "Posterize",
+    "Solarize",
+    "AutoContrast",
+    "Equalize",
+)
+
+
+def _chosen(space: dict[str, _Range]) -> tuple[str, _Range]:
+    name = tuple(space)[int(lampas.randint(len(space), ()))]
+    return name, space[name]
+
+
+def _signed(magnitude: float, signed: bool) -> float:
+    return -magnitude if signed and lampas.rand(()) <= 0.5 else magnitude
+
+
+class _Policy(Transform):
+    """Base of what changes the one image or video in a sample."""
+
+    fill: Any
+
+    def _all(self, flat: list[Any], wanted: list[bool]) -> list[Any]:
+        places = [
+            i
+            for i, (value, want) in enumerate(zip(flat, wanted, strict=True))
+            if want and not isinstance(value, (tv.Mask, tv.BoundingBoxes, tv.KeyPoints))
+        ]
+        if len(places) != 1 or any(
+            isinstance(value, (tv.Mask, tv.BoundingBoxes, tv.KeyPoints)) for value in flat
+        ):
+            raise TypeError(
+                f"{type(self).__name__}() takes samples with one image or video, without masks, "
+                f"boxes and points; got {[type(value).__name__ for value in flat]}"
+            )
+        image = flat[places[0]]
+        fill = fill_for(self.fill, image)
+        made = list(flat)
+        like = image if is_image(image) and not is_pil_image(image) else None
+        made[places[0]] = tv.wrap(
+            self._augmented(image if like is None else plain(image), fill), like=like
+        )
+        return made
+
+    def _augmented(self, img: Any, fill: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not define _augmented")
+
+
+class AutoAugment(_Policy, v1.AutoAugment):
+    """Applies one of the pairs of operations that were found to help on a dataset."""
+
+    def _augmented(self, img: Any, fill: Any) -> Any:
+        _, height, width = F1.get_dimensions(img)
+        space = self._space(10, (height, width))
+        pair = self.policies[int(lampas.randint(len(self.policies), ()))]
+        for name, p, level in pair:
+            if not lampas.rand(()) <= p:
+                continue
+            magnitudes, signed = space[name]
+            magnitude = 0.0
+            if level is not None:
+                magnitude = _signed(float(magnitudes[level]), signed)
+            img = _applied(img, name, magnitude, self.interpolation, fill)
+        return img
+
+
+class RandAugment(_Policy, v1.RandAugment):
+    """Applies some operations chosen at random, at one magnitude."""
+
+    def _augmented(self, img: Any, fill: Any) -> Any:
+        _, height, width = F1.get_dimensions(img)
+        space = self._space(self.num_magnitude_bins, (height, width))
+        for _ in range(self.num_ops):
+            name, (magnitudes, signed) = _chosen(space)
+            magnitude = 0.0
+            if magnitudes.dim() > 0:
+                magnitude = _signed(float(magnitudes[self.magnitude]), signed)
+            img = _applied(img, name, magnitude, self.interpolation, fill)
+        return img
+
+
+class TrivialAugmentWide(_Policy, v1.TrivialAugmentWide):
+    """Applies one operation chosen at random at a random magnitude."""
+
+    def _augmented(self, img: Any, fill: Any) -> Any:
+        levels = self.num_magnitude_bins
+        bits = _falling_bits(levels, (levels - 1) / 6)
+        space = _ranges(levels, 0.99, (32.0, 32.0), 135.0, 0.99, bits)
+        name, (magnitudes, signed) = _chosen(space)
+        magnitude = 0.0
+        if magnitudes.dim() > 0:
+            drawn = float(magnitudes[int(lampas.randint(levels, ()))])
+            magnitude = _signed(drawn, signed)
+        return _applied(img, name, magnitude, self.interpolation, fill)
+
+
+class AugMix(_Policy):
+    """Mixes the image with chains of random operations on it.
+
+    D. Hendrycks et al., "AugMix: a simple data processing method to improve robustness and
+    uncertainty", ICLR 2020.
+
+    Args:
+        severity: largest magnitude, from 1 to 10.
+        mixture_width: number of chains.
+        chain_depth: operations in a chain; 1 to 3 at random if not positive.
+        alpha: of the Dirichlet distributions of the weights.
+        all_ops: brightness, colour, contrast and sharpness too.
+        interpolation: how to sample.
+        fill: value outside of the image.
+    """
+
+    def __init__(
+        self,
+        severity: int = 3,
+        mixture_width: int = 3,
+        chain_depth: int = -1,
+        alpha: float = 1.0,
+        all_ops: bool = True,
+        interpolation: Any = _BILINEAR,
+        fill: Any = None,
+    ) -> None:
+        super().__init__()
+        if not 1 <= severity <= 10:
+            raise ValueError(f"The severity must be between [1, 10]. Got {severity} instead.")
+        self.severity = severity
+        self.mixture_width = mixture_width
+        self.chain_depth = chain_depth
+        self.alpha = alpha
+        self.all_ops = all_ops
+        self.interpolation = interpolation
+        self.fill = fill
+
+    def _space(self, height: int, width: int) -> dict[str, _Range]:
+        bits = 4 - (lampas.arange(10) / ((10 - 1) / 4)).round().int()
+        space = _ranges(10, 0.3, (width / 3.0, height / 3.0), 30.0, 0.9, bits)
+        more = ("Brightness", "Color", "Contrast", "Sharpness") if self.all_ops else ()
+        return {name: space[name] for name in (*_SHORT, *more)}
+
+    def _weights(self, n: int) -> lampas.Tensor:
+        concentration = lampas.tensor([self.alpha] * n)
+        return lampas.distributions.Dirichlet(concentration).sample((1,))[0]
+
+    def _augmented(self, img: Any, fill: Any) -> Any:
+        pil = is_pil_image(img)
+        image = F1.pil_to_tensor(img) if pil else img
+        height, width = image.shape[-2:]
+        space = self._space(height, width)
+        keep, rest = self._weights(2).tolist()
+        weights = self._weights(self.mixture_width) * rest
+        mix = keep * image
+        for weight in weights.tolist():
+            made = image
+            depth = self.chain_depth if self.chain_depth > 0 else int(lampas.randint(1, 4, ()))
+            for _ in range(depth):
+                name, (magnitudes, signed) = _chosen(space)
+                magnitude = 0.0
+                if magnitudes.dim() > 0:
+                    drawn = float(magnitudes[int(lampas.randint(self.severity, ()))])
+                    magnitude = _signed(drawn, signed)
+                made = _applied(made, name, magnitude, self.interpolation, fill)
+            mix = mix + weight * made
+        mixed = mix.to(image.dtype)
+        return F1.to_pil_image(mixed, img.mode) if pil else mixed
