@@ -50,8 +50,11 @@ def sdpa_kernel(
         ...     lampas.nn.functional.scaled_dot_product_attention(q, q, q).shape
         torch.Size([1, 2, 3, 4])
     """
-    several = isinstance(backends, Iterable) and not isinstance(backends, str)
-    chosen = list(backends) if several else [backends]  # type: ignore[arg-type]
+    chosen: list[SDPBackend] = (
+        list(backends)
+        if isinstance(backends, Iterable) and not isinstance(backends, str)
+        else [backends]  # type: ignore[list-item]
+    )
     for backend in chosen:
         if not isinstance(backend, SDPBackend):
             raise AssertionError(
