@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,9 +130,11 @@ class RandomErasing(ByChance, v1.RandomErasing):
             v for v in flat_inputs if isinstance(v, lampas.Tensor) and not isinstance(v, places)
         ]
         if not images:
-            raise TypeError(
-                "RandomErasing() takes tensor images, not PIL images: put ToImage() before it"
+            warnings.warn(
+                "RandomErasing() leaves PIL images as they are: put ToImage() before it",
+                stacklevel=4,
             )
+            return {}
         image = images[0]
         value: Any = self.value
         if isinstance(value, numbers.Number):

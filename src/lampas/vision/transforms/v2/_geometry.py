@@ -147,13 +147,8 @@ class RandomAffine(Transform, v1.RandomAffine):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         fill = fill_for(self.fill, inpt)
-        return F.affine(
-            inpt,
-            *params["drawn"],
-            interpolation=self.interpolation,
-            fill=fill,
-            center=self.center,
-        )
+        angle, shift, scale, shear = params["drawn"]
+        return F.affine(inpt, angle, shift, scale, shear, self.interpolation, fill, self.center)
 
 
 class RandomPerspective(ByChance, v1.RandomPerspective):
