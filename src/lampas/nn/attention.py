@@ -53,7 +53,7 @@ def sdpa_kernel(
     chosen: list[SDPBackend] = (
         list(backends)
         if isinstance(backends, Iterable) and not isinstance(backends, str)
-        else [backends]  # type: ignore[list-item]
+        else [backends]
     )
     for backend in chosen:
         if not isinstance(backend, SDPBackend):
