@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+import lampas
+
 from .table import Fixed, Op, call, mask, t
 
 _AT = Fixed([[0, 2, 1], [1, 0, 0]])
@@ -118,4 +120,47 @@ ROWS: list[Op] = [
         meta=False,
     ),
     Op("argwhere", [call(t(2, 3))], np.argwhere, kinds="fib", result="int64", grad=0, meta=False),
+]
+
+ROWS += [
+    Op("i0", [call(t(2, 3)), call(t())], lambda x: np.i0(x).reshape(x.shape)),
+    Op("digamma", [call(t(2, 3, lo=1, hi=4))], grad=2),
+    Op("erfinv", [call(t(2, 3, lo=-0.9, hi=0.9))], grad=2),
+    Op("nn.functional.glu", [call(t(2, 4))], lambda x: x[:, :2] / (1 + np.exp(-x[:, 2:]))),
+    Op("tensordot", [call(t(2, 3), t(3, 2), 1)], np.tensordot, kinds="dc", tolerance=5),
+    Op("einsum", [call("ij,kj->ik", t(2, 3), t(2, 3))], np.einsum, kinds="dc", tolerance=5),
+    Op("chain_matmul", [call(t(2, 3), t(3, 2))], np.matmul, kinds="d", tolerance=5),
+    Op("take_along_dim", [call(t(2, 3), _AT, 1)], np.take_along_axis, kinds="fcib"),
+    Op(
+        "cdist",
+        [call(t(2, 3), t(3, 3))],
+        lambda a, b: np.sqrt(((a[:, None] - b) ** 2).sum(-1)),
+        kinds="d",
+        tolerance=20,
+    ),
+    Op("vander", [call(t(3))], np.vander, kinds="d"),
+    Op(
+        "logdet",
+        [call(Fixed([[2.0, 1.0], [0.5, 3.0]], lampas.float64))],
+        lambda x: np.log(np.linalg.det(x)),
+        kinds="d",
+        result="",
+        meta=False,
+    ),
+    Op(
+        "isin",
+        [call(t(2, 3, lo=0, hi=5), t(4, lo=0, hi=5))],
+        np.isin,
+        kinds="i",
+        result="bool",
+        grad=0,
+        meta=False,
+    ),
+    Op(
+        "nn.functional.layer_norm",
+        [call(t(2, 4), (4,))],
+        lambda x, _: (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5),
+        tolerance=5,
+        meta=False,
+    ),
 ]

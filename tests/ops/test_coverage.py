@@ -38,19 +38,18 @@ resize_as_ set_ short to type_as zero_
 _NO_ROW_YET = """
 adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
 adaptive_max_pool2d adaptive_max_pool3d affine_grid_generator avg_pool1d avg_pool2d avg_pool3d
-batch_norm bilinear bucketize cdist chain_matmul cholesky cholesky_inverse cholesky_solve cond
-conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution
-cosine_embedding_loss cross_entropy ctc_loss digamma einsum embedding erfinv fill_diagonal_
-frexp frobenius_norm geqrf glu grid_sampler grid_sampler_2d grid_sampler_3d group_norm gru
-gru_cell hinge_embedding_loss histogram histogramdd i0 i0e i1 i1e igamma igammac index_put
-index_reduce instance_norm isin istft kl_div layer_norm logdet lstm lstm_cell lu lu_solve
-lu_unpack margin_ranking_loss masked_scatter matrix_exp max_pool1d max_pool1d_with_indices
-max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices native_batch_norm
-native_group_norm native_layer_norm native_norm nll_loss nonzero_static norm norm_except_dim
-nuclear_norm one_hot orgqr ormqr pinverse poisson_nll_loss put qr rms_norm rnn_relu
-rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention scatter scatter_reduce
-searchsorted segment_reduce slogdet stft svd take_along_dim tensordot triangular_solve
-triplet_margin_loss unravel_index vander
+batch_norm bilinear bucketize cholesky cholesky_inverse cholesky_solve cond conv1d conv2d conv3d
+conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution cosine_embedding_loss
+cross_entropy ctc_loss embedding fill_diagonal_ frexp frobenius_norm geqrf grid_sampler
+grid_sampler_2d grid_sampler_3d group_norm gru gru_cell hinge_embedding_loss histogram
+histogramdd i0e i1 i1e igamma igammac index_put index_reduce instance_norm istft kl_div lstm
+lstm_cell lu lu_solve lu_unpack margin_ranking_loss masked_scatter matrix_exp max_pool1d
+max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices
+native_batch_norm native_group_norm native_layer_norm native_norm nll_loss nonzero_static norm
+norm_except_dim nuclear_norm one_hot orgqr ormqr pinverse poisson_nll_loss put qr rms_norm
+rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention scatter
+scatter_reduce searchsorted segment_reduce slogdet stft svd triangular_solve triplet_margin_loss
+unravel_index
 """
 _WITHOUT = set((_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _NO_ROW_YET).split())
 
