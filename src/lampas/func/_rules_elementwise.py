@@ -85,6 +85,16 @@ def broadcast(func: Any, level: Level, *args: Any, **kwargs: Any) -> Any:
     )
 
 
+def _masked_fill(func: Any, level: Level, x: Any, mask: Any, value: Any) -> Any:
+    if not of_level(value, level):
+        return broadcast(func, level, x, mask, value)
+    if func.__name__.endswith("_") or value.dim():
+        return NotImplemented
+    rank = max(rank_of(x), rank_of(mask))
+    chosen = lined_up(value, level, rank).to(x.dtype)
+    return _C.where(lined_up(mask, level, rank), chosen, lined_up(x, level, rank))
+
+
 def unary(func: Any, level: Level, x: Any, *args: Any, **kwargs: Any) -> Any:
     """The rule of operators of one tensor, element by element."""
     if any(isinstance(a, Tensor) for a in (*args, *kwargs.values())):
@@ -135,6 +145,7 @@ for _name in _BROADCAST:
     RULES[_name] = broadcast
     RULES[_name + "_"] = broadcast
 RULES |= {
-    "to": _to, "type_as": _to, "new_empty": _new, "new_zeros": _new, "new_ones": _new,
+    "masked_fill": _masked_fill, "masked_fill_": _masked_fill, "to": _to, "type_as": _to,
+    "new_empty": _new, "new_zeros": _new, "new_ones": _new,
     "new_full": _new_full, "copy_": _copy_, "requires_grad_": _requires_grad_,
 }  # fmt: skip

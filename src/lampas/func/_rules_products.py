@@ -24,10 +24,10 @@ def matmul(func: Any, level: Level, a: Any, b: Any, **_: Any) -> Any:
     ra, rb = a.dim(), b.dim()
     if not ra or not rb:
         return NotImplemented
-    if ra == 1 and rb == 1:
-        return (unwrap(a, level) * unwrap(b, level)).sum(-1)
     if not of_level(b, level) and rb <= 2:
         return a._value.matmul(b)
+    if ra == 1 and rb == 1:
+        return _inner(a, b, level)
     if ra == 1:
         a = a.unsqueeze(0)
     if rb == 1:
@@ -52,8 +52,15 @@ def _strict(ra: int, rb: int) -> Callable[..., Any]:
 def _dot(func: Any, level: Level, a: Any, b: Any) -> Any:
     if a.dim() != 1 or b.dim() != 1 or a.shape != b.shape or a.dtype != b.dtype:
         return NotImplemented
-    left = unwrap(a, level)
-    return ((left.conj() if func.__name__ == "vdot" else left) * unwrap(b, level)).sum(-1)
+    return _inner(a.conj() if func.__name__ == "vdot" else a, b, level)
+
+
+def _inner(a: Any, b: Any, level: Level) -> Tensor:
+    if not of_level(a, level):
+        return b._value.matmul(a)
+    if not of_level(b, level):
+        return a._value.matmul(b)
+    return a._value.unsqueeze(1).matmul(b._value.unsqueeze(2)).reshape(level.size)
 
 
 def _outer(func: Any, level: Level, a: Any, b: Any) -> Any:
@@ -62,18 +69,27 @@ def _outer(func: Any, level: Level, a: Any, b: Any) -> Any:
     return unwrap(a, level).unsqueeze(-1) * unwrap(b, level).unsqueeze(-2)
 
 
-def _added(
-    func: Any, level: Level, x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1
-) -> Any:
-    product = matmul(func, level, a, b)
-    if product is NotImplemented or func.__name__.endswith("_"):
-        return NotImplemented
-    if alpha != 1:
-        product = product * alpha
-    if beta == 0:
-        return product
-    bias = lined_up(x, level, product.dim() - 1)
-    return product + (bias if beta == 1 else bias * beta)
+def _added(ra: int, rb: int) -> Callable[..., Any]:
+    multiply = _strict(ra, rb)
+    rank = ra if rb > 1 else 1
+
+    def apply(
+        func: Any, level: Level, x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1
+    ) -> Any:
+        if func.__name__.endswith("_") or x.dim() > rank or not x.dtype.is_floating_point:
+            return NotImplemented
+        batched = of_level(a, level) or of_level(b, level)
+        product = multiply(func, level, a, b) if batched else a.matmul(b)
+        if product is NotImplemented or product.dtype != x.dtype:
+            return NotImplemented
+        if alpha != 1:
+            product = product * alpha
+        if beta == 0:
+            return product if batched else unwrap(product, level)
+        bias = lined_up(x, level, rank)
+        return product + (bias if beta == 1 else bias * beta)
+
+    return apply
 
 
 def linear(func: Any, level: Level, x: Any, weight: Any, bias: Any = None) -> Any:
@@ -127,6 +143,7 @@ RULES |= dict.fromkeys(_LEADING, _leading)
 RULES |= {
     "matmul": matmul, "__matmul__": matmul, "linalg_matmul": matmul, "mm": _strict(2, 2),
     "bmm": _strict(3, 3), "mv": _strict(2, 1), "dot": _dot, "vdot": _dot, "outer": _outer,
-    "ger": _outer, "addmm": _added, "baddbmm": _added, "addmv": _added, "linear": linear,
+    "ger": _outer, "addmm": _added(2, 2), "baddbmm": _added(3, 3), "addmv": _added(2, 1),
+    "linear": linear,
     "einsum": _einsum, "linalg_solve": _solve,
 }  # fmt: skip

@@ -131,7 +131,8 @@ RULES |= dict.fromkeys(
 )  # fmt: skip
 RULES |= dict.fromkeys(("std", "std_mean", "var", "var_mean"), _spread)
 RULES |= {
-    "argsort": _along(0, -1, many=False), "kthvalue": _along(1, -1, many=False),
+    "_vector_norm": _along(1, None, many=True), "argsort": _along(0, -1, many=False),
+    "kthvalue": _along(1, -1, many=False),
     "max": _extreme, "median": _median, "min": _extreme,
     "mode": _along(0, -1, many=False), "nanmedian": _median, "norm": _norm,
     "sort": _along(0, -1, many=False), "topk": _along(1, -1, many=False),

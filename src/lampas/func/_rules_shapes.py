@@ -206,6 +206,26 @@ def _repeat(func: Any, level: Level, x: Any, *repeats: Any, **kwargs: Any) -> An
     return lined_up(x, level, len(counts)).repeat(1, *counts)
 
 
+@rule("as_strided", "as_strided_copy")
+def _as_strided(
+    func: Any, level: Level, x: Any, size: Any, stride: Any, storage_offset: int | None = None
+) -> Any:
+    # Offsets count from a sample's first element.
+    value = x._value
+    start = value.storage_offset() + (storage_offset or 0)
+    return func(value, [level.size, *size], [value.stride(0), *stride], start)
+
+
+@rule("as_strided_scatter")
+def _as_strided_scatter(
+    func: Any, level: Level, x: Any, src: Any, size: Any, stride: Any, storage_offset: Any = None
+) -> Any:
+    value = unwrap(x, level).contiguous()
+    start = storage_offset or 0
+    strides = [value.stride(0), *stride]
+    return func(value, unwrap(src, level), [level.size, *size], strides, start)
+
+
 @rule("contiguous")
 def _contiguous(func: Any, level: Level, x: Any, **kwargs: Any) -> Any:
     return func(x._value)

@@ -99,7 +99,7 @@ _kinds: dict[type, _Kind] = {
     ),
     deque: _Kind(lambda d: (list(d), d.maxlen), lambda v, maxlen: deque(v, maxlen)),
 }
-_NAMED = _Kind(lambda t: (list(t), type(t)), lambda v, cls: cls(*v))
+_NAMED = _Kind(lambda t: (list(t), type(t)), lambda v, cls: cls._make(v))
 _STRUCT = _Kind(lambda t: (list(t), type(t)), lambda v, cls: cls(v))
 
 
