@@ -18,6 +18,7 @@ struct ConvShape {
   const int64_t* w_tap;     // where a tap lies in the filter
   int64_t x_image, x_channel, y_image, y_output, w_output, w_channel;
   int64_t x_group, y_group, w_group;
+  bool winograd;  // may be computed by Winograd's method where that is faster (float32)
 
   int64_t in_size() const { return in[0] * in[1] * in[2]; }
   int64_t out_size() const { return out[0] * out[1] * out[2]; }

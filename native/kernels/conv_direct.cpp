@@ -293,20 +293,31 @@ const T* advance(const void* p, int64_t n) {
 template <class T>
 bool correlate(const ConvShape& s, const void* x, const void* w, const void* bias, void* y,
                const Env& env) {
-  for (int64_t g = 0; g < s.groups; ++g)
-    if (!Correlate<T>(s, advance<T>(x, g * s.x_group), advance<T>(w, g * s.w_group),
-                      advance<T>(bias, g * s.outputs), static_cast<T*>(y) + g * s.y_group, env)
-             .run())
-      return false;
+  const bool fast = std::is_same_v<T, float> && winograd_pays(s);
+  for (int64_t g = 0; g < s.groups; ++g) {
+    const T *xg = advance<T>(x, g * s.x_group), *wg = advance<T>(w, g * s.w_group),
+            *bg = advance<T>(bias, g * s.outputs);
+    T* yg = static_cast<T*>(y) + g * s.y_group;
+    bool done = false;
+    if constexpr (std::is_same_v<T, float>)
+      if (fast) done = winograd_correlate(s, xg, wg, bg, yg, env);
+    if (!fast) done = Correlate<T>(s, xg, wg, bg, yg, env).run();
+    if (!done) return false;
+  }
   return true;
 }
 template <class T>
 bool weight_grad(const ConvShape& s, const void* x, const void* gy, void* gw, const Env& env) {
-  for (int64_t g = 0; g < s.groups; ++g)
-    if (!WeightGrad<T>(s, advance<T>(x, g * s.x_group), advance<T>(gy, g * s.y_group),
-                       static_cast<T*>(gw) + g * s.w_group, env)
-             .run())
-      return false;
+  const bool fast = std::is_same_v<T, float> && winograd_pays(s);
+  for (int64_t g = 0; g < s.groups; ++g) {
+    const T *xg = advance<T>(x, g * s.x_group), *gyg = advance<T>(gy, g * s.y_group);
+    T* gwg = static_cast<T*>(gw) + g * s.w_group;
+    bool done = false;
+    if constexpr (std::is_same_v<T, float>)
+      if (fast) done = winograd_weight_grad(s, xg, gyg, gwg, env);
+    if (!fast) done = WeightGrad<T>(s, xg, gyg, gwg, env).run();
+    if (!done) return false;
+  }
   return true;
 }
 }  // namespace

@@ -12,6 +12,10 @@ struct ConvArgs {
 // x: [N, C, spatial...]; weight: [O, C/groups, kernel...], transposed: [C, O/groups, kernel...].
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvArgs& args);
 
+// Whether 3x3 convolutions of float32 may go through Winograd's transforms: about half the time,
+// rounding errors about ten times those of a direct sum. Returns what was set before.
+bool set_winograd(bool on);
+
 struct PoolArgs {
   Dims kernel, stride, padding, dilation;
   bool ceil_mode = false, count_include_pad = true;

@@ -1,6 +1,7 @@
 #include "ops/conv_plan.h"
 
 #include <array>
+#include <atomic>
 #include <vector>
 
 #include "dispatch/dispatch.h"
@@ -13,6 +14,8 @@
 namespace lampas::ops {
 
 namespace {
+std::atomic<bool> use_winograd = true;
+
 using Tap = std::array<int64_t, 3>;
 
 // Sizes and taps, padded in front to three dimensions. The arrays behind `shape` are its owner's.
@@ -97,6 +100,8 @@ void run_correlate(const kernels::ConvShape& s, const Tensor& x, const Tensor& w
 }
 }  // namespace
 
+bool set_winograd(bool on) { return use_winograd.exchange(on); }
+
 Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, const ConvArgs& a,
                  const Dims& out) {
   if (is_complex(x_.dtype()))
@@ -113,6 +118,7 @@ Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, co
   kernels::ConvShape& s = p.shape;
   s.images = x.size(0);
   s.groups = a.groups;
+  s.winograd = use_winograd;
   s.channels = weight.size(1);
   s.outputs = weight.size(0) / a.groups;
   s.x_channel = s.in_size();
@@ -191,6 +197,7 @@ Tensor correlate_input(const Tensor& gy_, const Tensor& weight_, const Tensor& b
     p.ready();
     s.images = gy.size(0);
     s.groups = a.groups;
+    s.winograd = use_winograd;
     s.channels = gy.size(1) / a.groups;
     s.outputs = channels;
     s.x_channel = s.in_size();
@@ -218,6 +225,7 @@ Tensor correlate_weight(const Tensor& gy_, const Tensor& x_, const ConvArgs& a, 
   p.ready();
   s.images = x.size(0);
   s.groups = a.groups;
+  s.winograd = use_winograd;
   s.channels = size[1];
   s.outputs = size[0] / a.groups;
   s.x_channel = s.in_size();
