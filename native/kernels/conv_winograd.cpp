@@ -8,8 +8,7 @@ namespace lampas::kernels::LAMPAS_ISA {
 
 namespace winograd {
 
-void transform_input(const Grid& g, const float* x, int64_t strip, float* v, int64_t point_step,
-                     float* buffer) {
+void transform_input(const Grid& g, const float* x, int64_t strip, const Place& v, float* buffer) {
   const ConvShape& s = g.s;
   int64_t image = strip / g.strips_per_image(), y0 = strip % g.strips_per_image() * kOut + g.lo_h;
   float* lines = buffer + kIn * g.columns * L;
@@ -27,11 +26,11 @@ void transform_input(const Grid& g, const float* x, int64_t strip, float* v, int
     for (int64_t t = 0; t < g.tiles_w; ++t)
       for (int r = 0; r < 6; ++r) {
         const float* from = buffer + r * row + t * kOut * L;
-        float* to = v + r * 6 * point_step + t * g.c_row + c;
+        float* to = v.first + r * 6 * v.point + c / L * v.block + t * v.tile;
         V d[6], y[6];
         for (int i = 0; i < 6; ++i) d[i] = at(from + i * L);
         input_1d(d, y);
-        for (int i = 0; i < 6; ++i) at(to + i * point_step) = y[i];
+        for (int i = 0; i < 6; ++i) at(to + i * v.point) = y[i];
       }
   }
 }
@@ -44,7 +43,7 @@ struct Forward {
   float* y;
   const Env& env;
   int64_t panels, o_row, strips_per_task;
-  int64_t filter[9];  // where the tap at (row, column) lies in the filter
+  int64_t filter[9];   // where the tap at (row, column) lies in the filter
   float* u = nullptr;  // transformed filters [36][panel][channel][NR]
   std::atomic<bool> failed = false;
 
@@ -112,7 +111,8 @@ struct Forward {
     }
     float *v = space.get(), *m = v + kPoints * v_point, *buffer = m + kPoints * m_point;
     for (int64_t strip = s0; strip < s1; ++strip)
-      transform_input(g, j.x, strip, v + (strip - s0) * g.tiles_w * g.c_row, v_point, buffer);
+      transform_input(g, j.x, strip, {v + (strip - s0) * g.tiles_w * g.c_row, v_point, L, g.c_row},
+                      buffer);
     const int64_t R = even_rows(tiles);
     for (int64_t k = 0; k < kPoints; ++k)
       for (int64_t p = 0; p < j.panels; ++p)

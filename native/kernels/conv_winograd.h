@@ -86,45 +86,46 @@ struct Grid {
   }
   int64_t strips_per_image() const { return (s.out[1] + kOut - 1) / kOut; }
   int64_t tiles() const { return strips * tiles_w; }
-  int64_t strip_buffer() const { return kIn * columns * L + L * columns; }
+  int64_t strip_buffer() const { return 2 * kIn * columns * L; }
 };
 
 // Rows y0.. of a block of L planes (`count` of them exist) as to[row][column][lane]; zeros outside.
+// `lines` holds as much as `to`.
 struct PlaneRows {
   const float* planes;
   int64_t plane_step, count, height, width;
 
   void load(int64_t y0, int64_t x0, int64_t rows, int64_t columns, float* to, float* lines) const {
     int64_t lo = std::clamp<int64_t>(-x0, 0, columns), hi = std::clamp(width - x0, lo, columns);
-    for (int64_t r = 0; r < rows; ++r) {
-      float* out = to + r * columns * L;
-      if (y0 + r < 0 || y0 + r >= height) {
-        std::memset(out, 0, static_cast<size_t>(columns * L) * sizeof(float));
-        continue;
-      }
-      for (int64_t c = 0; c < L; ++c) {
-        float* line = lines + c * columns;
-        if (c >= count) {
-          std::fill_n(line, columns, 0.0f);
-          continue;
+    for (int64_t c = 0; c < L; ++c)
+      for (int64_t r = 0; r < rows; ++r) {
+        float* line = lines + (r * L + c) * columns;
+        int64_t i = 0;
+        if (c < count && y0 + r >= 0 && y0 + r < height) {
+          const float* from = planes + c * plane_step + (y0 + r) * width + x0;
+          for (; i < lo; ++i) line[i] = 0;
+          for (; i + L <= hi; i += L) {
+            at(line + i) = at(from + i);
+            __builtin_prefetch(from + L * plane_step + i);  // the next block's turn is soon
+          }
+          for (; i < hi; ++i) line[i] = from[i];
         }
-        const float* from = planes + c * plane_step + (y0 + r) * width + x0;
-        for (int64_t i = 0; i < lo; ++i) line[i] = 0;
-        int64_t i = lo;
-        for (; i + L <= hi; i += L) at(line + i) = at(from + i);
-        for (; i < hi; ++i) line[i] = from[i];
         for (; i < columns; ++i) line[i] = 0;
       }
+    for (int64_t r = 0; r < rows; ++r)
       for (int64_t i = 0; i < columns; i += L)
-        Transpose<float>::run(lines + i, columns, out + i * L, L);
-    }
+        Transpose<float>::run(lines + r * L * columns + i, columns, to + (r * columns + i) * L, L);
   }
 };
 
-// Transforms a strip of the input. v: [36][...][c_row] from the strip's first tile on, points
-// `point_step` apart; buffer: Grid::strip_buffer().
-void transform_input(const Grid& g, const float* x, int64_t strip, float* v, int64_t point_step,
-                     float* buffer);
+// Where the transformed tiles of a strip go: points, blocks of L channels and tiles lie so far
+// apart.
+struct Place {
+  float* first;
+  int64_t point, block, tile;
+};
+// buffer: Grid::strip_buffer()
+void transform_input(const Grid& g, const float* x, int64_t strip, const Place& v, float* buffer);
 
 }  // namespace winograd
 }  // namespace lampas::kernels::LAMPAS_ISA

@@ -9,27 +9,27 @@ namespace lampas::kernels::LAMPAS_ISA {
 namespace winograd {
 namespace {
 struct WeightGrad {
-  static constexpr int64_t kMostTiles = 2048;         // transformed at a time
-  static constexpr int64_t kMostSums = 1 << 20;       // floats of sums kept for all channels
+  static constexpr int64_t kMostTiles = 2048;    // transformed at a time
+  static constexpr int64_t kMostSums = 1 << 20;  // floats of sums kept for all channels
 
   const ConvShape& s;
   Grid g;
   const float *x, *gy;
   float* gw;
   const Env& env;
-  int64_t panels, o_row, group, groups, strips_at_once, sums_point;
+  int64_t panels, group, groups, strips_at_once, sums_point;
   int64_t first = 0, last = 0;  // strips transformed now
-  float *v = nullptr, *q = nullptr;  // transformed input and gradient [36][tile][channel]
-  float* m = nullptr;                // sums [group][36][channel of the group][panel columns]
+  float* v = nullptr;           // transformed input [36][channel / L][tile][L]
+  float* q = nullptr;           // transformed gradient [36][panel][tile][NR]
+  float* m = nullptr;           // sums [group][36][channel of the group][panel columns]
   std::atomic<bool> failed = false;
 
   WeightGrad(const ConvShape& shape, const float* x_, const float* gy_, float* gw_, const Env& e)
       : s(shape), g(s), x(x_), gy(gy_), gw(gw_), env(e) {
     panels = (s.outputs + B::NR - 1) / B::NR;
-    o_row = panels * B::NR + L;
     strips_at_once = std::clamp<int64_t>(kMostTiles / g.tiles_w, 1, g.strips);
     groups = std::max<int64_t>((s.channels + 59) / 60, (7 + panels) / panels);
-    group = round_up((s.channels + groups - 1) / groups, 4);
+    group = round_up((s.channels + groups - 1) / groups, L);
     groups = (s.channels + group - 1) / group;
     sums_point = group * B::NR;
   }
@@ -41,11 +41,12 @@ struct WeightGrad {
   bool run() {
     if (!by_point()) strips_at_once = g.strips;
     int64_t tiles = strips_at_once * g.tiles_w, sums = panels * groups * kPoints * sums_point;
-    Scratch<float> space(env, kPoints * tiles * (g.c_row + o_row) + (by_point() ? sums : 0));
+    Scratch<float> space(env,
+                         kPoints * tiles * (g.padded_c + panels * B::NR) + (by_point() ? sums : 0));
     if (!space) return false;
     v = space.get();
-    q = v + kPoints * tiles * g.c_row;
-    if (by_point()) m = q + kPoints * tiles * o_row;
+    q = v + kPoints * tiles * g.padded_c;
+    if (by_point()) m = q + kPoints * tiles * panels * B::NR;
     for (first = 0; first < g.strips && !failed; first = last) {
       last = std::min(g.strips, first + strips_at_once);
       env.parallel((last - first + 3) / 4, strips_task, this);
@@ -65,14 +66,14 @@ struct WeightGrad {
     }
     int64_t begin = j.first + task * 4;
     for (int64_t strip = begin; strip < std::min(j.last, begin + 4); ++strip) {
-      int64_t tile = (strip - j.first) * j.g.tiles_w;
-      transform_input(j.g, j.x, strip, j.v + tile * j.g.c_row, j.tiles() * j.g.c_row, buffer.get());
-      j.transform_gradient(strip, j.q + tile * j.o_row, j.tiles() * j.o_row, buffer.get());
+      int64_t tile = (strip - j.first) * j.g.tiles_w, n = j.tiles();
+      transform_input(j.g, j.x, strip, {j.v + tile * L, n * j.g.padded_c, n * L, L}, buffer.get());
+      j.transform_gradient(strip, j.q + tile * B::NR, buffer.get());
     }
   }
-  void transform_gradient(int64_t strip, float* to, int64_t point, float* buffer) const {
+  void transform_gradient(int64_t strip, float* to, float* buffer) const {
     int64_t image = strip / g.strips_per_image(), y0 = strip % g.strips_per_image() * kOut;
-    const int64_t row = g.columns * L;
+    const int64_t row = g.columns * L, panel = tiles() * B::NR, point = panels * panel;
     for (int64_t o = 0; o < panels * B::NR; o += L) {
       PlaneRows rows{gy + image * s.y_image + o * s.y_output, s.y_output,
                      std::clamp<int64_t>(s.outputs - o, 0, L), s.out[1], s.out[2]};
@@ -88,7 +89,8 @@ struct WeightGrad {
         for (int r = 0; r < 6; ++r) {
           V y[6];
           gradient_1d(half[r], y);
-          for (int i = 0; i < 6; ++i) at(to + (r * 6 + i) * point + t * o_row + o) = y[i];
+          float* out = to + o / B::NR * panel + t * B::NR + o % B::NR;
+          for (int i = 0; i < 6; ++i) at(out + (r * 6 + i) * point) = y[i];
         }
       }
     }
@@ -96,19 +98,21 @@ struct WeightGrad {
 
   // The products of one point, for one panel of outputs and one group of channels.
   void multiply(int64_t k, int64_t panel, int64_t part, float* sums) const {
-    int64_t c0 = part * group, n = std::min(group, s.channels - c0), R = even_rows(n);
-    for (int64_t c = 0; c < n; c += R) {
-      B::Tile t{v + k * tiles() * g.c_row + c0 + c,
-                q + k * tiles() * o_row + panel * B::NR,
-                1,
-                g.c_row,
-                o_row,
-                tiles(),
-                sums + c * B::NR,
-                B::NR};
-      t.accumulate = first > 0;
-      B::rows(t, static_cast<int>(std::min(R, n - c)), B::NR);
-    }
+    const int64_t c0 = part * group, c1 = std::min(g.padded_c, c0 + group), n = tiles();
+    const int64_t R = even_rows(L);
+    for (int64_t block = c0; block < c1; block += L)
+      for (int64_t c = 0; c < L; c += R) {
+        B::Tile t{v + (k * g.padded_c + block) * n + c,
+                  q + (k * panels + panel) * n * B::NR,
+                  1,
+                  L,
+                  B::NR,
+                  n,
+                  sums + (block - c0 + c) * B::NR,
+                  B::NR};
+        t.accumulate = first > 0;
+        B::rows(t, static_cast<int>(std::min(R, L - c)), B::NR);
+      }
   }
   float* sums_of(int64_t panel, int64_t part) const {
     return m + (panel * groups + part) * kPoints * sums_point;
