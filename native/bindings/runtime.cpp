@@ -1,6 +1,7 @@
 // Threads, memory, the processor.
 #include "bindings/caster.h"
 #include "bindings/module.h"
+#include "ops/conv.h"
 #include "ops/create.h"
 #include "runtime/allocator.h"
 #include "runtime/cpu.h"
@@ -63,6 +64,10 @@ void init_runtime(PyObject* module) {
   nb::module_ m = nb::borrow<nb::module_>(module);
   m.def("get_num_threads", &get_num_threads,
         "get_num_threads() -> int\n\nThreads that operators use.");
+  m.def("winograd", &ops::winograd,
+        "winograd()\n\nWhether 3x3 convolutions may use Winograd's method.");
+  m.def("set_winograd", &ops::set_winograd, nb::arg("on"),
+        "set_winograd(on)\n\nSets whether 3x3 convolutions may use Winograd's method.");
   m.def(
       "set_num_threads", &set_num_threads, nb::arg("num"),
       "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");

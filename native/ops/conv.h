@@ -13,8 +13,9 @@ struct ConvArgs {
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvArgs& args);
 
 // Whether 3x3 convolutions of float32 may go through Winograd's transforms: about half the time,
-// rounding errors about ten times those of a direct sum. Returns what was set before.
-bool set_winograd(bool on);
+// rounding errors about ten times those of a direct sum. LAMPAS_WINOGRAD=0 starts with false.
+bool winograd();
+void set_winograd(bool on);
 
 struct PoolArgs {
   Dims kernel, stride, padding, dilation;

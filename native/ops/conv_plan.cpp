@@ -2,6 +2,8 @@
 
 #include <array>
 #include <atomic>
+#include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "dispatch/dispatch.h"
@@ -14,7 +16,10 @@
 namespace lampas::ops {
 
 namespace {
-std::atomic<bool> use_winograd = true;
+std::atomic<bool> use_winograd = [] {
+  const char* set = std::getenv("LAMPAS_WINOGRAD");
+  return !(set && std::string_view(set) == "0");
+}();
 
 using Tap = std::array<int64_t, 3>;
 
@@ -100,7 +105,8 @@ void run_correlate(const kernels::ConvShape& s, const Tensor& x, const Tensor& w
 }
 }  // namespace
 
-bool set_winograd(bool on) { return use_winograd.exchange(on); }
+bool winograd() { return use_winograd; }
+void set_winograd(bool on) { use_winograd = on; }
 
 Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, const ConvArgs& a,
                  const Dims& out) {
