@@ -94,6 +94,9 @@ class Args {
   std::optional<Device> device_or(int i) const;
   Generator& generator(int i) const;  // the default one where none is given
 
+  // Puts another object (borrowed) in an argument's place.
+  void replace(int i, PyObject* o) { v_[i] = o; }
+
   // Calls a Python function with the arguments that were given, each as its type says (an int for
   // an int-like, a tuple for ints); its own defaults stand for the others. `out` stays with the
   // caller.

@@ -36,6 +36,7 @@ NB_MODULE(_C, m) {
   init_convert(module);
   init_shared_memory(module);
   init_saved_hooks(module);
+  init_autocast(module);
   init_dlpack(module);
   init_nn_module(module);
   init_runtime(module);

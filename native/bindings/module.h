@@ -18,6 +18,7 @@ void define_spatial(PyObject* module);
 void define_optim(PyObject* module);
 void init_shared_memory(PyObject* module);
 void init_saved_hooks(PyObject* module);
+void init_autocast(PyObject* module);
 void init_dlpack(PyObject* module);
 void define_geometry(PyObject* module);  // a tensor's own geometry and memory, changed in place
 

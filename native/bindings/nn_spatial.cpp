@@ -3,6 +3,7 @@
 
 #include "autograd/autograd.h"
 #include "bindings/args.h"
+#include "bindings/autocast.h"
 #include "bindings/module.h"
 #include "ops/conv.h"
 #include "ops/indexing.h"
@@ -378,10 +379,13 @@ void check_cell(const Args& a, const Tensor& h, const char* hidden, int w) {
   LAMPAS_CHECK(h.size(-1) == w_hh.size(-1), hidden, " has inconsistent hidden_size: got ",
                h.size(-1), ", expected ", w_hh.size(-1));
 }
+Tensor product(const Tensor& x, const Tensor& w, const Tensor& b) {
+  return ops::linear(autocast_short(x), autocast_short(w), autocast_short(b));
+}
 Tensor gates(const Args& a, const Tensor& h, int w) {
   check_cell(a, h, "hidden0", w);
   Tensor b = a.tensor(w + 2), c = a.tensor(w + 3);
-  return ops::add(ops::linear(a.tensor(0), a.tensor(w), b), ops::linear(h, a.tensor(w + 1), c));
+  return ops::add(product(a.tensor(0), a.tensor(w), b), product(h, a.tensor(w + 1), c));
 }
 PyObject* lstm_cell(Args& a) {
   auto hx = a.tensors(1);
@@ -395,8 +399,8 @@ PyObject* lstm_cell(Args& a) {
 Tensor gru_cell(const Args& a) {
   const Tensor& h = a.tensor(1);
   check_cell(a, h, "hidden0", 2);
-  auto x = ops::chunk(ops::linear(a.tensor(0), a.tensor(2), a.tensor(4)), 3, 1),
-       y = ops::chunk(ops::linear(h, a.tensor(3), a.tensor(5)), 3, 1);
+  auto x = ops::chunk(product(a.tensor(0), a.tensor(2), a.tensor(4)), 3, 1),
+       y = ops::chunk(product(h, a.tensor(3), a.tensor(5)), 3, 1);
   Tensor r = ops::sigmoid(ops::add(x[0], y[0])), z = ops::sigmoid(ops::add(x[1], y[1]));
   Tensor n = ops::tanh(ops::add(x[2], ops::mul(r, y[2])));
   return ops::add(n, ops::mul(z, ops::sub(h, n)));

@@ -5,6 +5,7 @@
 
 #include "autograd/autograd.h"
 #include "bindings/args.h"
+#include "bindings/autocast.h"
 #include "bindings/caster.h"
 #include "bindings/watch.h"
 #include "ops/inplace.h"
@@ -28,6 +29,7 @@ struct Overload {
 struct OpInfo {
   std::string name;  // as called: "add", "add_"
   bool inplace = false;
+  CastRule cast = CastRule::None;
   std::vector<Overload> overloads;
   std::string doc;
 };
@@ -95,6 +97,14 @@ PyObject* invoke(const OpInfo& op, const Overload& o, Args& a) {
   return o.call(a);
 }
 
+PyObject* invoke_cast(const OpInfo& op, const Overload& o, Args& a) {
+  bool cast = autocast.enabled && op.cast != CastRule::None;
+  // What writes into a tensor that it is given computes in that tensor's dtype.
+  if (!cast || (o.signature.out >= 0 && a.given(o.signature.out))) return invoke(op, o, a);
+  ArgumentCasts casts(op.cast, o.signature, a);
+  return invoke(op, o, a);
+}
+
 PyObject* call_op(PyObject* self, PyObject* const* args, size_t nf, PyObject* names) {
   const OpInfo& op = *reinterpret_cast<OpObject*>(self)->info;
   Py_ssize_t n = PyVectorcall_NARGS(nf);
@@ -107,7 +117,7 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nf, PyObject* na
       if (a.match(o.signature, args, n, names, nullptr)) {
         if (!watch.active) [[likely]]
           return invoke(op, o, a);
-        return watch.around(op.name.c_str(), [&] { return invoke(op, o, a); });
+        return watch.around(op.name.c_str(), [&] { return invoke_cast(op, o, a); });
       }
     if (PyErr_Occurred()) throw PythonError();
     if (PyObject* r = try_torch_function(self, op.name.c_str(), args, n, names)) return r;
@@ -201,6 +211,7 @@ void add(PyObject* owner, const std::string& place, PyTypeObject* type, const st
     info = new OpInfo;
     info->name = name;
     info->inplace = inplace;
+    info->cast = cast_rule(name);
     Owned op(make_op(type, info));
     if (PyObject_SetAttrString(owner, name.c_str(), op.get()) < 0) throw PythonError();
   }
@@ -218,6 +229,7 @@ Owned python_op(const std::vector<std::string>& signatures, PyObject* function,
   auto* info = new OpInfo;
   info->name = name;
   info->inplace = inplace;
+  info->cast = cast_rule(name);
   for (const std::string& text : signatures) {
     const std::string* kept = new std::string(text);  // operators live as long as the process
     info->overloads.push_back(

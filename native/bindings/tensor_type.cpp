@@ -3,6 +3,7 @@
 
 #include "autograd/autograd.h"
 #include "bindings/args.h"
+#include "bindings/autocast.h"
 #include "bindings/autograd.h"
 #include "bindings/indexing.h"
 #include "bindings/tensor_type.h"
@@ -243,8 +244,9 @@ LAMPAS_SLOT(ge, ops::ge(a, b))
 constexpr char name_matmul[] = "matmul";
 PyObject* matmul_slot(PyObject* a, PyObject* b) {
   if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
-  return slot_call(name_matmul, a, b,
-                   [&] { return wrap(ops::matmul(tensor_of(a), tensor_of(b))); });
+  return slot_call(name_matmul, a, b, [&] {
+    return wrap(ops::matmul(autocast_short(tensor_of(a)), autocast_short(tensor_of(b))));
+  });
 }
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject*) {
   if (!operand_like(a) || !operand_like(b)) Py_RETURN_NOTIMPLEMENTED;

@@ -1,5 +1,6 @@
 // Who looks on as operators are called: profiler, tracer, function modes, `__torch_function__` of
-// subclasses, batched tensors of vmap. With nobody looking a call pays one load and one branch.
+// subclasses, batched tensors of vmap, autocast. With nobody looking a call pays one load and one
+// branch.
 #pragma once
 #include <functional>
 #include <string>
@@ -19,13 +20,14 @@ struct Watch {
   // instance of `transformed` among their arguments, and those of the operators in `drawing`.
   Owned transform, transformed;
   std::unordered_set<std::string> drawing;
+  int autocasts = 0;        // threads on which autocast is on
   bool subclasses = false;  // whether there has been an instance of a subclass of Tensor
 
   // What `mode`, or an argument's `__torch_function__`, makes of the call; null: nobody took it.
   PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                      PyObject* names);
   PyObject* around(const char* name, const std::function<PyObject*()>& call);
-  void update() { active = before || after || mode || transform || subclasses; }
+  void update() { active = before || after || mode || transform || autocasts || subclasses; }
 
  private:
   PyObject* ask_mode(PyObject* func, PyObject* const* args, Py_ssize_t n, PyObject* names);

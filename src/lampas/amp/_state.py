@@ -61,9 +61,7 @@ def _check_device(device_type: str) -> str:
 
 def _tell_native() -> None:
     """Hands the CPU's setting to the native operators."""
-    set_native = getattr(_C, "set_autocast", None)
-    if set_native is not None:
-        set_native(_state.enabled.get("cpu", False), get_autocast_dtype("cpu"))
+    _C.set_autocast(_state.enabled.get("cpu", False), get_autocast_dtype("cpu"), _state.cache)
 
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
@@ -132,6 +130,7 @@ def is_autocast_cache_enabled() -> bool:
 def set_autocast_cache_enabled(enabled: bool) -> None:
     """Sets whether cast weights are kept."""
     _state.cache = bool(enabled)
+    _tell_native()
 
 
 def autocast_increment_nesting() -> int:
@@ -148,9 +147,7 @@ def autocast_decrement_nesting() -> int:
 
 def clear_autocast_cache() -> None:
     """Forgets weights that were cast."""
-    clear = getattr(_C, "clear_autocast_cache", None)
-    if clear is not None:
-        clear()
+    _C.clear_autocast_cache()
 
 
 def snapshot() -> tuple[dict[str, bool], dict[str, Any], bool]:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from lampas import _C
 
-__all__ = ["checked", "check_floating"]
+__all__ = ["checked", "check_floating", "single_precision"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,3 +40,9 @@ def check_floating(input: _C.Tensor, name: str, *others: Any) -> None:
         raise NotImplementedError(
             f'"{name}" not implemented for {input.dtype}. Remedy: input.float()'
         )
+
+
+def single_precision(input: _C.Tensor) -> _C.Tensor:
+    """`input`, in float32 where autocast is on and it is of a shorter float dtype."""
+    short = input.dtype.is_floating_point and input.dtype.itemsize < 4
+    return input.float() if short and _C.autocast_dtype() is not None else input

@@ -8,7 +8,7 @@ import lampas
 from lampas._C import constant_pad_nd
 from lampas._tensor import Tensor
 
-from ._checked import checked
+from ._checked import checked, single_precision
 
 __all__ = ["pad"]
 
@@ -57,6 +57,8 @@ def pad(
             f"{len(pad)} numbers for an input of {input.dim()} dimensions"
         )
     index = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}[mode]
+    if mode == "replicate" or (mode == "reflect" and dims < 3):
+        input = single_precision(input)
     spatial = input.shape[-dims:]
     channels = input.shape[-dims - 1]
     if channels == 0 or (mode != "circular" and 0 in spatial):

@@ -20,7 +20,7 @@ from lampas._C import (
 )
 from lampas._tensor import Tensor
 
-from ._checked import check_floating, checked
+from ._checked import check_floating, checked, single_precision
 
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
@@ -323,6 +323,7 @@ def _fractional(
             f"{name}: expected _random_samples of shape {(batch, channels, n)}, "
             f"but got {tuple(samples.shape)}"
         )
+    x, samples = single_precision(x), single_precision(samples)
     # Two dimensions take the samples from the last dimension to the first.
     order = range(n) if n == 3 else reversed(range(n))
     index: Any = 0

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._C import dropout, linear
 from lampas._tensor import Tensor
 
@@ -113,10 +114,14 @@ def _sequence(step: Step, args: tuple[Any, ...], kwargs: dict[str, Any], pair: b
     given = {**dict(zip((*first, *names), args, strict=False)), **kwargs}
     hx = tuple(given["hx"]) if pair else (given["hx"],)
     options = [given[name] for name in ("params", *names[:5])]
+    data, short = given[first[0]], _C.autocast_dtype()
+    if pair and short is not None and data.dtype != lampas.float64:  # the whole of an LSTM is cast
+        data, hx = data.to(short), tuple(h.to(short) for h in hx)
+        options[0] = [w.to(short) for w in options[0]]
     if packed:
         sizes = given["batch_sizes"].tolist()
-        return _layers(step, given["data"], sizes, hx, *options)
-    x = given["input"].transpose(0, 1) if given["batch_first"] else given["input"]
+        return _layers(step, data, sizes, hx, *options)
+    x = data.transpose(0, 1) if given["batch_first"] else data
     output, *state = _layers(step, x, None, hx, *options)
     return (output.transpose(0, 1) if given["batch_first"] else output), *state
 

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._tensor import Tensor
 
 from .. import init
@@ -157,14 +158,11 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raises where the input's dtype or sizes do not fit."""
         dtype = getattr(self, self._flat_weights_names[0]).dtype
-        if input.dtype != dtype:
-            from lampas.amp._state import is_autocast_enabled
-
-            if not is_autocast_enabled():
-                raise ValueError(
-                    f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
-                    f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"
-                )
+        if input.dtype != dtype and _C.autocast_dtype() is None:
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). "
+                f"Convert input: input.to({dtype}), or convert model: model.to({input.dtype})"
+            )
         if batch_sizes is None and input.dim() == 3 and input.size(int(self.batch_first)) == 0:
             raise RuntimeError(
                 f"Expected sequence length to be larger than 0 in RNN, got input {input.shape}"
