@@ -42,10 +42,11 @@ class Level:
         randomness: "error", "different" or "same".
     """
 
-    __slots__ = ("depth", "randomness", "size")
+    __slots__ = ("depth", "looping", "randomness", "size")
 
     def __init__(self, depth: int, size: int, randomness: str) -> None:
         self.depth, self.size, self.randomness = depth, size, randomness
+        self.looping = 0  # operators that run for one sample at this moment
 
 
 def _unreadable(name: str) -> Callable[..., Any]:
@@ -273,21 +274,29 @@ def loop(
     args: Any,
     kwargs: Any,
     inplace: bool = False,
-    around: Callable[[], Any] = contextlib.nullcontext,
+    around: Callable[[], Any] | None = None,
 ) -> Any:
     """Runs an operator once for each sample, in a context each, and stacks what comes out."""
+    from lampas.func._random import same_numbers
 
     def sample(i: int) -> Callable[[Any], Any]:
         return lambda x: x._value.select(0, i) if of_level(x, level) else x
 
     if not level.size:
         return _empty(func, level, args, kwargs, inplace)
+    if around is None:
+        same = level.randomness == "same"
+        around = same_numbers(args, kwargs) if same else contextlib.nullcontext
     results = []
-    for i in range(level.size):
-        pick = sample(i)
-        chosen = {k: map_args(pick, v) for k, v in kwargs.items()}
-        with around():
-            results.append(func(*map_args(pick, args), **chosen))
+    level.looping += 1
+    try:
+        for i in range(level.size):
+            pick = sample(i)
+            chosen = {k: map_args(pick, v) for k, v in kwargs.items()}
+            with around():
+                results.append(func(*map_args(pick, args), **chosen))
+    finally:
+        level.looping -= 1
     if inplace:
         return args[0]
     leaves = [pytree.tree_leaves(r) for r in results]

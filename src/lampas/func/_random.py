@@ -52,6 +52,9 @@ def draw(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             "Remedy: vmap(..., randomness='different') draws for each sample, 'same' once for all; "
             "or draw outside of vmap"
         )
+    if level.looping:  # a composition that runs for one sample
+        with entered(running[:-1]):
+            return func(*args, **kwargs)
     batched = [i for i, x in enumerate(args) if of_level(x, level)]
     named = any(of_level(x, level) for x in kwargs.values())
     different = level.randomness == "different"
@@ -68,7 +71,7 @@ def draw(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         if different and batched == [0] and not named and name in _ELEMENTWISE | _INPLACE:
             result = func(args[0]._value, *args[1:], **kwargs)
             return args[0] if name in _INPLACE else wrap_all(result, level)
-        step = contextlib.nullcontext if different else _same_numbers(args, kwargs)
+        step = contextlib.nullcontext if different else same_numbers(args, kwargs)
         return loop(func, level, args, kwargs, name in _INPLACE, step)
 
 
@@ -84,7 +87,8 @@ def _for_each(func: Any, name: str, level: Level, args: Any, kwargs: dict[str, A
     return _C.stack(rows)[: level.size]
 
 
-def _same_numbers(args: Any, kwargs: dict[str, Any]) -> Any:
+def same_numbers(args: Any, kwargs: dict[str, Any]) -> Any:
+    """A context, to be entered for each sample, that draws the same numbers each time."""
     given = [g for g in (*args, *kwargs.values()) if isinstance(g, _C.Generator)]
     generator = given[0] if given else _C.default_generator
     state = generator.get_state()
