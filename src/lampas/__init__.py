@@ -105,7 +105,9 @@ def _legacy_types() -> dict[str, type]:
 
 def __getattr__(name: str) -> _Any:
     if name in _library.FUNCTIONS:
-        return globals().setdefault(name, _library.load(name))
+        found = _library.load(name)
+        # What is kept is found at once; but `range` must not hide Python's in this module.
+        return found if name == "range" else globals().setdefault(name, found)
     if name in _LAZY_FUNCTIONS:
         return getattr(_importlib.import_module(f"lampas.{_LAZY_FUNCTIONS[name]}"), name)
     if _inplace.is_inplace(name):
