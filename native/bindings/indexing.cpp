@@ -18,7 +18,10 @@ struct Parsed {
 
 class Parser {
  public:
-  Parser(const Tensor& x, PyObject* key) : x_(x), key_(key) { p_.offset = x.offset(); }
+  Parser(const Tensor& x, PyObject* key, const Dims& strides, int64_t offset)
+      : x_(x), key_(key), strides_(strides) {
+    p_.offset = offset;
+  }
 
   Parsed run() {
     PyObject* const* items = &key_;
@@ -60,7 +63,7 @@ class Parser {
     p_.indices.push_back(std::move(index));
   }
   void keep(int64_t n) {
-    for (; n > 0; --n, ++dim_) push(x_.size(dim_), x_.stride(dim_));
+    for (; n > 0; --n, ++dim_) push(x_.size(dim_), strides_[dim_]);
   }
 
   void step(PyObject* o) {
@@ -82,7 +85,7 @@ class Parser {
     int64_t n = x_.size(dim_);
     LAMPAS_CHECK_INDEX(i >= -n && i < n, "index ", i, " is out of bounds for dimension ", dim_,
                        " with size ", n);
-    p_.offset += (i < 0 ? i + n : i) * x_.stride(dim_);
+    p_.offset += (i < 0 ? i + n : i) * strides_[dim_];
     ++dim_;
   }
 
@@ -90,7 +93,7 @@ class Parser {
     Py_ssize_t start, stop, step;
     unpack_slice(o, &start, &stop, &step);
     LAMPAS_CHECK_VALUE(step > 0, "step must be greater than zero");
-    int64_t n = x_.size(dim_), stride = x_.stride(dim_);
+    int64_t n = x_.size(dim_), stride = strides_[dim_];
     int64_t count = PySlice_AdjustIndices(n, &start, &stop, step);
     if (count > 0) p_.offset += start * stride;
     push(count, stride * step);
@@ -129,7 +132,7 @@ class Parser {
       return;
     }
     if (!mask) {
-      push(x_.size(dim_), x_.stride(dim_), t);
+      push(x_.size(dim_), strides_[dim_], t);
       ++dim_;
       return;
     }
@@ -139,20 +142,36 @@ class Parser {
                          x_.sizes(), " at index ", dim_);
       // A mask over several dimensions indexes each of them with its own coordinates.
       if (d == 0) coordinates_ = ops::nonzero_tuple(t);
-      push(x_.size(dim_), x_.stride(dim_), coordinates_[static_cast<size_t>(d)]);
+      push(x_.size(dim_), strides_[dim_], coordinates_[static_cast<size_t>(d)]);
     }
   }
 
   const Tensor& x_;
   PyObject* key_;
+  const Dims& strides_;
   Parsed p_;
   std::vector<Tensor> coordinates_;
   int64_t dim_ = 0;
 };
 
-Tensor view_of(const Tensor& x, Parsed& p) {
+Parsed parse(const Tensor& x, PyObject* key) {
+  return Parser(x, key, x.strides(), x.offset()).run();
+}
+
+Tensor basic(const Tensor& x, PyObject* key, const Parsed& p) {
+  ops::Geometry to{p.sizes, p.strides, p.offset}, dense = to;
+  dense.offset -= x.offset();
+  if (recording(x) && !x.is_contiguous()) {
+    Dims strides = contiguous_strides(x.sizes());
+    Parsed d = Parser(x, key, strides, 0).run();
+    dense = {d.sizes, d.strides, d.offset};
+  }
+  return ops::subview(x, to, dense, "SliceBackward0");
+}
+
+Tensor view_of(const Tensor& x, PyObject* key, const Parsed& p) {
   if (p.sizes == x.sizes() && p.strides == x.strides() && p.offset == x.offset()) return x;
-  return ops::subview(x, p.sizes, p.strides, p.offset, "SliceBackward0");
+  return basic(x, key, p);
 }
 
 // Leading dimensions of size 1 beyond the target's are dropped, as NumPy does.
@@ -175,10 +194,9 @@ PyObject* get_item(PyObject* self, PyObject* key) {
 }
 
 Tensor index_tensor(const Tensor& x, PyObject* key) {
-  Parsed p = Parser(x, key).run();
-  if (!p.advanced)
-    return ops::subview(x, std::move(p.sizes), std::move(p.strides), p.offset, "SliceBackward0");
-  return ops::index(view_of(x, p), p.indices);
+  Parsed p = parse(x, key);
+  if (!p.advanced) return basic(x, key, p);
+  return ops::index(view_of(x, key, p), p.indices);
 }
 
 int set_item(PyObject* self, PyObject* key, PyObject* value) {
@@ -186,8 +204,8 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     LAMPAS_CHECK_TYPE(value, "Tensor does not support deleting items");
     const Tensor& x = tensor_of(self);
     check_inplace(x, "setitem");
-    Parsed p = Parser(x, key).run();
-    Tensor target = view_of(x, p);
+    Parsed p = parse(x, key);
+    Tensor target = view_of(x, key, p);
     bool tensor = is_tensor(value);
     if (!p.advanced && !tensor && is_number(value)) {
       ops::fill_(target, scalar_of(value));

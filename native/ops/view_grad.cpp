@@ -101,8 +101,10 @@ Tensor scatter_view(const Tensor& g, const Geometry& from, const Geometry& to) {
   }
   if (recording(g))
     record(out, "ScatterViewBackward", {&g}, [from, to](const Tensor& gg) {
-      if (from.strides == contiguous_strides(from.sizes))
-        return as_strided(contiguous(gg), to.sizes, to.strides, to.offset - from.offset);
+      if (from.strides == contiguous_strides(from.sizes)) {
+        Tensor dense = contiguous(gg);
+        return as_strided(dense, to.sizes, to.strides, dense.offset() + to.offset - from.offset);
+      }
       // Lay the second gradient out as x lies, so that the view's geometry fits it.
       int64_t first = std::min(from.offset, to.offset);
       int64_t last = std::max(from.offset + extent(from), to.offset + extent(to));

@@ -86,15 +86,26 @@ Tensor as_strided(const Tensor& x, IntSpan sizes, IntSpan strides, int64_t offse
                ", strides ", strides, ", storage offset ", offset, ", and itemsize ",
                itemsize(x.dtype()), " requiring a storage size of ", need,
                " are out of bounds for storage of size ", x.storage().nbytes);
-  return subview(x, sizes, strides, offset, "AsStridedBackward0");
+  if (!recording(x))
+    return make_view(x, sizes, strides, offset, "AsStridedBackward0", nullptr_back);
+  Geometry from{x.sizes(), x.strides(), x.offset()}, to{sizes, strides, offset};
+  return make_view(x, sizes, strides, offset, "AsStridedBackward0",
+                   [from, to](const Tensor& g) { return scatter_view(g, from, to); });
 }
 
-Tensor subview(const Tensor& x, Dims sizes, Dims strides, int64_t offset, const char* name) {
-  if (!recording(x))
-    return make_view(x, std::move(sizes), std::move(strides), offset, name, nullptr_back);
-  Geometry from{x.sizes(), x.strides(), x.offset()}, to{sizes, strides, offset};
-  return make_view(x, std::move(sizes), std::move(strides), offset, name,
-                   [from, to](const Tensor& g) { return scatter_view(g, from, to); });
+Tensor subview(const Tensor& x, const Geometry& to, const Geometry& dense, const char* name) {
+  if (!recording(x)) return make_view(x, to.sizes, to.strides, to.offset, name, nullptr_back);
+  Geometry from{x.sizes(), contiguous_strides(x.sizes()), 0};
+  return make_view(x, to.sizes, to.strides, to.offset, name,
+                   [from, dense](const Tensor& g) { return scatter_view(g, from, dense); });
+}
+
+// The view that `place` makes of any layout.
+template <class F>
+static Tensor subview(const Tensor& x, const char* name, F place) {
+  Geometry to = place(Geometry{x.sizes(), x.strides(), x.offset()});
+  if (!recording(x)) return subview(x, to, to, name);
+  return subview(x, to, place(Geometry{x.sizes(), contiguous_strides(x.sizes()), 0}), name);
 }
 
 Tensor view(const Tensor& x, IntSpan sizes) {
@@ -190,11 +201,12 @@ Tensor select(const Tensor& x, int64_t dim, int64_t index) {
   LAMPAS_CHECK_INDEX(index >= -n && index < n, "select(): index ", index,
                      " out of range for tensor of size ", x.sizes(), " at dimension ", dim);
   if (index < 0) index += n;
-  Dims sizes = x.sizes(), strides = x.strides();
-  int64_t offset = x.offset() + index * strides[dim];
-  sizes.erase(static_cast<size_t>(dim));
-  strides.erase(static_cast<size_t>(dim));
-  return subview(x, std::move(sizes), std::move(strides), offset, "SelectBackward0");
+  return subview(x, "SelectBackward0", [=](Geometry g) {
+    g.offset += index * g.strides[dim];
+    g.sizes.erase(static_cast<size_t>(dim));
+    g.strides.erase(static_cast<size_t>(dim));
+    return g;
+  });
 }
 
 Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::optional<int64_t> end,
@@ -208,11 +220,12 @@ Tensor slice(const Tensor& x, int64_t dim, std::optional<int64_t> start, std::op
   if (e < 0) e += n;
   b = std::clamp<int64_t>(b, 0, n);
   e = std::clamp<int64_t>(e, b, n);
-  Dims sizes = x.sizes(), strides = x.strides();
-  int64_t offset = x.offset() + b * strides[dim];
-  sizes[dim] = (e - b + step - 1) / step;
-  strides[dim] *= step;
-  return subview(x, std::move(sizes), std::move(strides), offset, "SliceBackward0");
+  return subview(x, "SliceBackward0", [=](Geometry g) {
+    g.offset += b * g.strides[dim];
+    g.sizes[dim] = (e - b + step - 1) / step;
+    g.strides[dim] *= step;
+    return g;
+  });
 }
 
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length) {
@@ -318,17 +331,17 @@ Tensor diagonal(const Tensor& x, int64_t offset, int64_t dim1, int64_t dim2) {
   int64_t n = offset >= 0 ? std::min(x.size(a), x.size(b) - offset)
                           : std::min(x.size(a) + offset, x.size(b));
   n = std::max<int64_t>(n, 0);
-  int64_t start = x.offset();
-  if (n > 0) start += offset >= 0 ? offset * x.stride(b) : -offset * x.stride(a);
-  Dims sizes = x.sizes(), strides = x.strides();
-  int64_t step = x.stride(a) + x.stride(b);
-  for (int64_t d : {std::max(a, b), std::min(a, b)}) {
-    sizes.erase(static_cast<size_t>(d));
-    strides.erase(static_cast<size_t>(d));
-  }
-  sizes.push_back(n);
-  strides.push_back(step);
-  return subview(x, std::move(sizes), std::move(strides), start, "DiagonalBackward0");
+  return subview(x, "DiagonalBackward0", [=](Geometry g) {
+    if (n > 0) g.offset += offset >= 0 ? offset * g.strides[b] : -offset * g.strides[a];
+    int64_t step = g.strides[a] + g.strides[b];
+    for (int64_t d : {std::max(a, b), std::min(a, b)}) {
+      g.sizes.erase(static_cast<size_t>(d));
+      g.strides.erase(static_cast<size_t>(d));
+    }
+    g.sizes.push_back(n);
+    g.strides.push_back(step);
+    return g;
+  });
 }
 
 Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
@@ -337,25 +350,27 @@ Tensor unfold(const Tensor& x, int64_t dim, int64_t size, int64_t step) {
   int64_t n = x.dim() ? x.size(dim) : 1;
   LAMPAS_CHECK(size >= 0 && size <= n, "maximum size for tensor at dimension ", dim, " is ", n,
                " but size is ", size);
-  Dims sizes = x.sizes(), strides = x.strides();
-  int64_t stride = x.dim() ? strides[dim] : 1;
-  if (x.dim()) {
-    sizes[dim] = (n - size) / step + 1;
-    strides[dim] = stride * step;
-  }
-  sizes.push_back(size);
-  strides.push_back(stride);
-  return subview(x, std::move(sizes), std::move(strides), x.offset(), "UnfoldBackward0");
+  return subview(x, "UnfoldBackward0", [=](Geometry g) {
+    int64_t stride = g.sizes.empty() ? 1 : g.strides[dim];
+    if (!g.sizes.empty()) {
+      g.sizes[dim] = (n - size) / step + 1;
+      g.strides[dim] = stride * step;
+    }
+    g.sizes.push_back(size);
+    g.strides.push_back(stride);
+    return g;
+  });
 }
 
 // ---- several views -----------------------------------------------------------------------------
 namespace {
 constexpr const char* kManyViews = "the output of a function that returns multiple views";
 Tensor piece(const Tensor& x, int64_t dim, int64_t start, int64_t size) {
-  Dims sizes = x.sizes();
-  sizes[dim] = size;
-  Tensor y = subview(x, std::move(sizes), x.strides(), x.offset() + start * x.stride(dim),
-                     "SplitBackward0");
+  Tensor y = subview(x, "SplitBackward0", [=](Geometry g) {
+    g.offset += start * g.strides[dim];
+    g.sizes[dim] = size;
+    return g;
+  });
   if (AutogradMeta* m = meta(y); m && m->view) m->view->no_inplace = kManyViews;
   return y;
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "core/tensor.h"
+#include "ops/view_grad.h"
 
 namespace lampas::ops {
 
@@ -40,8 +41,9 @@ enum class MemoryFormat : uint8_t { Contiguous, Preserve, ChannelsLast, Channels
 bool has_memory_format(const Tensor& x, MemoryFormat format);
 Tensor with_memory_format(const Tensor& x, MemoryFormat format);  // itself where it already is
 
-// A view with this geometry whose gradient is scattered back by geometry: basic indexing.
-Tensor subview(const Tensor& x, Dims sizes, Dims strides, int64_t offset, const char* name);
+// The view `to` of a tensor: basic indexing. `dense` is the same view of a contiguous tensor, which
+// scatters the gradient back: elements of an expanded tensor keep gradients of their own.
+Tensor subview(const Tensor& x, const Geometry& to, const Geometry& dense, const char* name);
 
 bool expandable(IntSpan from, IntSpan to);
 // Sizes with -1 replaced; RuntimeError where they do not fit numel.
