@@ -219,24 +219,14 @@ Tensor batch_norm(const Tensor& x0, const Tensor& rm, const Tensor& rv, const Te
     LAMPAS_CHECK_VALUE(
         n > 1, "Expected more than 1 value per channel when training, got input size torch.Size(",
         x0.sizes(), ")");
-  Tensor x = wide(x0);
-  Tensor y;
-  if (training) {
-    Dims dims{0};
-    for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
-    Tensor mean = ops::mean(x, dims, true), centred = ops::sub(x, mean);
-    Tensor var = ops::mean(ops::square(centred), dims, true);
-    update_running(rm, ops::reshape(mean.alias(), Dims{c}), momentum);
-    update_running(rv,
-                   ops::mul(ops::reshape(var.alias(), Dims{c}),
-                            n > 1 ? static_cast<double>(n) / static_cast<double>(n - 1) : 1.0),
+  auto r = training ? ops::normalize_channels(wide(x0), wide(w), wide(b), {}, {}, eps)
+                    : ops::normalize_channels(wide(x0), wide(w), wide(b), rm, rv, eps);
+  if (training && rm.defined()) {
+    update_running(rm, r.mean, momentum);
+    update_running(rv, ops::mul(r.var, static_cast<double>(n) / static_cast<double>(n - 1)),
                    momentum);
-    y = ops::mul(centred, ops::rsqrt(ops::add(var, eps)));
-  } else {
-    y = ops::mul(ops::sub(x, channel_shape(wide(rm), x)),
-                 channel_shape(ops::rsqrt(ops::add(wide(rv), eps)), x));
   }
-  return ops::to_dtype(scaled(y, wide(w), wide(b)), x0.dtype());
+  return ops::to_dtype(r.y, x0.dtype());
 }
 
 Tensor group_norm(const Tensor& x0, int64_t groups, const Tensor& w, const Tensor& b, double eps) {

@@ -10,6 +10,7 @@ namespace kernels {
 // Every instruction set has the same fill functions, in a namespace of its own.
 #define LAMPAS_FILLS(isa)      \
   namespace isa {              \
+  void fill_channels(Table&);  \
   void fill_conv(Table&);      \
   void fill_gemm(Table&);      \
   void fill_optim(Table&);     \
@@ -18,6 +19,7 @@ namespace kernels {
   void fill_reduce(Table&);    \
   void fill_rows(Table&);      \
   inline void fill(Table& t) { \
+    fill_channels(t);          \
     fill_conv(t);              \
     fill_gemm(t);              \
     fill_optim(t);             \

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "kernels/channels.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/optim.h"
@@ -20,7 +21,8 @@ namespace lampas::kernels {
 
 struct Table {
   GemmTable gemm;            // matrix products
-  ConvTable conv;            // convolutions and pooling
+  ChannelTable channels;     // normalisation over channels
+  ConvTable conv;            // convolutions
   PointwiseTable pointwise;  // elementwise loops, casts, strided copies
   ReduceTable reduce;        // sums, extrema, scans along one dimension
   RowsTable rows;            // softmax, normalisation, losses: one pass per row

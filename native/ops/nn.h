@@ -10,6 +10,14 @@ Tensor layer_norm(const Tensor& x, IntSpan shape, const Tensor& weight, const Te
                   double eps);
 Tensor rms_norm(const Tensor& x, IntSpan shape, const Tensor& weight, std::optional<double> eps);
 
+// (x - mean) / sqrt(var + eps) * weight + bias over x [N, C, ...], N and C not 0; weight and bias
+// may be undefined. Mean and variance (biased) are those of each channel where they are not given.
+struct Normalized {
+  Tensor y, mean, var;  // mean and var: float64 [C], without a graph
+};
+Normalized normalize_channels(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                              const Tensor& mean, const Tensor& var, double eps);
+
 enum class Reduction : uint8_t { None, Mean, Sum };
 // Negative log-likelihood of class indices, from log-probabilities [N, C, ...] or [C].
 Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction,
