@@ -13,12 +13,12 @@ constexpr int64_t kColumns = 256;  // elements of an image side by side, where p
 template <class T>
 struct Channels {
   const ChannelShape& s;
-  const T *x, *gy, *weight, *bias;
-  double eps;
-  bool fresh;
-  double *mean, *rstd, *var, *gw, *gb;
-  const double *known_mean, *known_rstd;
-  T* out;  // y or gx
+  const T *x = nullptr, *gy = nullptr, *weight = nullptr, *bias = nullptr;
+  double eps = 0;
+  bool fresh = true;
+  double *mean = nullptr, *rstd = nullptr, *var = nullptr, *gw = nullptr, *gb = nullptr;
+  const double *known_mean = nullptr, *known_rstd = nullptr;
+  T* out = nullptr;  // y or gx
 
   double count() const { return static_cast<double>(s.images * s.size); }
   int64_t at(int64_t image, int64_t c) const { return (image * s.channels + c) * s.size; }
@@ -183,7 +183,7 @@ struct Channels {
   // ---- tasks ---------------------------------------------------------------------------------
   template <void (Channels::*kPlane)(int64_t) const, void (Channels::*kColumn)(const Column&) const>
   void run(const Env& env) const {
-    const bool small = s.size < 16;
+    const bool small = s.size < 64;
     const int64_t tasks = small ? (s.channels - 1) / channels_per_column() + 1 : s.channels;
     void (*const body)(void*, int64_t) =
         small ? [](void* p, int64_t i) {
