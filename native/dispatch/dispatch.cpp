@@ -15,6 +15,7 @@ namespace kernels {
   void fill_gemm(Table&);      \
   void fill_optim(Table&);     \
   void fill_pointwise(Table&); \
+  void fill_pool(Table&);      \
   void fill_random(Table&);    \
   void fill_reduce(Table&);    \
   void fill_rows(Table&);      \
@@ -24,6 +25,7 @@ namespace kernels {
     fill_gemm(t);              \
     fill_optim(t);             \
     fill_pointwise(t);         \
+    fill_pool(t);              \
     fill_random(t);            \
     fill_reduce(t);            \
     fill_rows(t);              \

@@ -13,6 +13,7 @@
 #include "kernels/gemm.h"
 #include "kernels/optim.h"
 #include "kernels/pointwise.h"
+#include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/rows.h"
@@ -23,6 +24,7 @@ struct Table {
   GemmTable gemm;            // matrix products
   ChannelTable channels;     // normalisation over channels
   ConvTable conv;            // convolutions
+  PoolTable pool;            // pooling
   PointwiseTable pointwise;  // elementwise loops, casts, strided copies
   ReduceTable reduce;        // sums, extrema, scans along one dimension
   RowsTable rows;            // softmax, normalisation, losses: one pass per row

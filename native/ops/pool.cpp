@@ -1,12 +1,15 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "autograd/autograd.h"
+#include "dispatch/dispatch.h"
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
 #include "ops/pointwise.h"
+#include "ops/reduce.h"
 #include "ops/types.h"
 #include "ops/views.h"
 #include "runtime/pool.h"
@@ -112,43 +115,124 @@ Dims pooled(const Tensor& x, const PoolArgs& a, const char* op) {
 // Windows along each dimension, as ranges (max pooling skips by dilation inside them).
 using Windows = std::vector<Range>[3];
 
+// The columns [begin, end) of a row of windows that are alike: one size, one distance apart.
+struct Alike {
+  int64_t begin = 0, end = 0, stride = 1;
+};
+Alike alike(const std::vector<Range>& win) {
+  auto size = [&](int64_t i) { return win[i].end - win[i].begin; };
+  const auto n = static_cast<int64_t>(win.size());
+  Alike a{n / 2, n / 2, 1};
+  if (n < 2) return {0, n, 1};
+  const int64_t middle = std::min(n / 2, n - 2), wide = size(middle);
+  a.stride = win[middle + 1].begin - win[middle].begin;
+  if (a.stride < 1 || size(middle + 1) != wide) return {0, 0, 1};
+  auto next = [&](int64_t i) { return win[i].begin - win[i - 1].begin == a.stride; };
+  a.begin = middle;
+  a.end = middle + 2;
+  while (a.begin > 0 && size(a.begin - 1) == wide && next(a.begin)) --a.begin;
+  while (a.end < n && size(a.end) == wide && next(a.end)) ++a.end;
+  return a;
+}
+// Where the elements of a window lie, relative to the plane, along its last dimension from
+// `column`.
+void window_offsets(const Planes& p, const Range& r0, const Range& r1, const Range& r2,
+                    const int64_t* step, std::vector<int64_t>& to) {
+  to.clear();
+  for (int64_t a = r0.begin; a < r0.end; a += step[0])
+    for (int64_t b = r1.begin; b < r1.end; b += step[1])
+      for (int64_t c = r2.begin; c < r2.end; c += step[2])
+        to.push_back((a * p.in[1] + b) * p.in[2] + c);
+}
+constexpr int64_t kUnitStep[3] = {1, 1, 1};
+
+template <class T>
+constexpr bool has_kernel = std::is_same_v<T, float> || std::is_same_v<T, double>;
+template <class T>
+constexpr int kernel_index = std::is_same_v<T, double> ? 1 : 0;
+
+// For every plane and row of windows: whole(plane, at, offsets, alike) for columns that are alike,
+// one(plane, at, i, j, k) for the others; `at` counts outputs.
+template <class Whole, class One>
+void for_windows(const Planes& p, const Windows& win, const int64_t* step, bool kernels,
+                 const Whole& whole, const One& one) {
+  const Alike same = kernels ? alike(win[2]) : Alike{};
+  const auto columns = static_cast<int64_t>(win[2].size());
+  for_planes(p, [&](int64_t plane) {
+    std::vector<int64_t> offsets;
+    int64_t at = plane * p.out_size();
+    for (size_t i = 0; i < win[0].size(); ++i)
+      for (size_t j = 0; j < win[1].size(); ++j, at += columns) {
+        if (same.end > same.begin) {
+          window_offsets(p, win[0][i], win[1][j], win[2][same.begin], step, offsets);
+          whole(plane, at + same.begin, i, j, same, offsets);
+        }
+        for (int64_t k = 0; k < columns; ++k)
+          if (k < same.begin || k >= same.end) one(plane, at + k, i, j, k);
+      }
+  });
+}
+
 std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& win,
                              const int64_t* step) {
   Planes p = planes_of(x, out);
   Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()),
          at = empty(y.sizes(), DType::I64);
   for_numbers(x.dtype(), [&]<class T>(Type<T>) {
-    for_planes(p, [&](int64_t i) {
-      const T* in = xc.data<T>() + i * p.in_size();
-      T* o = y.data<T>() + i * p.out_size();
-      int64_t* q = at.data<int64_t>() + i * p.out_size();
-      for (const Range& r0 : win[0])
-        for (const Range& r1 : win[1])
-          for (const Range& r2 : win[2]) {
-            int64_t best = (r0.begin * p.in[1] + r1.begin) * p.in[2] + r2.begin;
-            T top = in[best];
-            for (int64_t a = r0.begin; a < r0.end; a += step[0])
-              for (int64_t b = r1.begin; b < r1.end; b += step[1])
-                for (int64_t c = r2.begin; c < r2.end; c += step[2]) {
-                  int64_t k = (a * p.in[1] + b) * p.in[2] + c;
-                  if (in[k] > top || in[k] != in[k]) top = in[k], best = k;
-                }
-            *o++ = top;
-            *q++ = best;
+    const T* in = xc.data<T>();
+    T* o = y.data<T>();
+    int64_t* q = at.data<int64_t>();
+    auto whole = [&](int64_t plane, int64_t to, size_t, size_t, const Alike& a,
+                     const std::vector<int64_t>& offsets) {
+      dispatch().pool.max_row[kernel_index<T>](in + plane * p.in_size(), a.stride, offsets.data(),
+                                               static_cast<int64_t>(offsets.size()),
+                                               a.end - a.begin, o + to, q + to);
+    };
+    auto one = [&](int64_t plane, int64_t to, size_t i, size_t j, int64_t k) {
+      const T* from = in + plane * p.in_size();
+      const Range &r0 = win[0][i], &r1 = win[1][j], &r2 = win[2][k];
+      int64_t best = (r0.begin * p.in[1] + r1.begin) * p.in[2] + r2.begin;
+      T top = from[best];
+      for (int64_t a = r0.begin; a < r0.end; a += step[0])
+        for (int64_t b = r1.begin; b < r1.end; b += step[1])
+          for (int64_t c = r2.begin; c < r2.end; c += step[2]) {
+            int64_t e = (a * p.in[1] + b) * p.in[2] + c;
+            if (from[e] > top || from[e] != from[e]) top = from[e], best = e;
           }
-    });
+      o[to] = top;
+      q[to] = best;
+    };
+    for_windows(p, win, step, has_kernel<T> && !win[0].empty() && !win[1].empty(), whole, one);
   });
   return {y, at};
 }
 
-// Adds each gradient at the index its maximum came from; differentiable through gather.
+// Adds each gradient at the index its maximum came from.
 Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spatial) {
   Dims flat_in(IntSpan(sizes).first(sizes.size() - spatial)), flat_out = flat_in;
-  flat_in.push_back(product(IntSpan(sizes).last(spatial)));
-  flat_out.push_back(product(IntSpan(at.sizes()).last(spatial)));
-  Tensor gx =
-      scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
-  return reshape(gx, sizes);
+  const int64_t in = product(IntSpan(sizes).last(spatial)),
+                out = product(IntSpan(at.sizes()).last(spatial));
+  if (grad_enabled() || is_half(g.dtype()) || g.is_meta()) {  // differentiable through gather
+    flat_in.push_back(in);
+    flat_out.push_back(out);
+    Tensor gx =
+        scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
+    return reshape(gx, sizes);
+  }
+  Tensor gc = plain(g), gx = empty(sizes, g.dtype());
+  for_floats(g.dtype(), [&]<class T>(Type<T>) {
+    parallel_ranges(product(flat_in), std::max<int64_t>(1, 8192 / std::max<int64_t>(in, 1)),
+                    [&](int64_t begin, int64_t end) {
+                      for (int64_t i = begin; i < end; ++i) {
+                        T* to = gx.data<T>() + i * in;
+                        std::fill_n(to, in, T(0));
+                        const T* from = gc.data<T>() + i * out;
+                        const int64_t* index = at.data<int64_t>() + i * out;
+                        for (int64_t k = 0; k < out; ++k) to[index[k]] += from[k];
+                      }
+                    });
+  });
+  return gx;
 }
 
 std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win,
@@ -180,6 +264,12 @@ struct Average {
     return divisor ? divisor : size[0][i] * size[1][j] * size[2][k];
   }
   double weight(size_t i, size_t j, size_t k) const { return 1 / count(i, j, k); }
+  // Whether windows of one size also count one number of elements.
+  bool even() const {
+    const Alike s = alike(win[2]);
+    return std::all_of(size[2].begin() + s.begin, size[2].begin() + s.end,
+                       [&](double n) { return n == size[2][s.begin]; });
+  }
   // Integers are divided towards zero.
   template <class T>
   T of(T total, size_t i, size_t j, size_t k) const {
@@ -196,19 +286,21 @@ Tensor average_backward(const Tensor& g, const Average& a, const Dims& sizes) {
     return through_float(g, [&](const Tensor& t) { return average_backward(t, a, sizes); });
   Tensor gc = plain(g), x = zeros(sizes, g.dtype());
   for_floats(g.dtype(), [&]<class T>(Type<T>) {
-    for_planes(a.p, [&](int64_t n) {
-      const T* in = gc.data<T>() + n * a.p.out_size();
-      T* o = x.data<T>() + n * a.p.in_size();
-      for (size_t i = 0; i < a.win[0].size(); ++i)
-        for (size_t j = 0; j < a.win[1].size(); ++j)
-          for (size_t k = 0; k < a.win[2].size(); ++k) {
-            T share = static_cast<T>(*in++ * a.weight(i, j, k));
-            for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
-              for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
-                for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
-                  o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
-          }
-    });
+    auto whole = [&](int64_t plane, int64_t at, size_t i, size_t j, const Alike& s,
+                     const std::vector<int64_t>& offsets) {
+      dispatch().pool.spread_row[kernel_index<T>](
+          gc.data<T>() + at, s.stride, offsets.data(), static_cast<int64_t>(offsets.size()),
+          s.end - s.begin, a.weight(i, j, s.begin), x.data<T>() + plane * a.p.in_size());
+    };
+    auto one = [&](int64_t plane, int64_t at, size_t i, size_t j, int64_t k) {
+      T *o = x.data<T>() + plane * a.p.in_size(),
+        share = static_cast<T>(gc.data<T>()[at] * a.weight(i, j, k));
+      for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
+        for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
+          for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
+            o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
+    };
+    for_windows(a.p, a.win, kUnitStep, a.even(), whole, one);
   });
   if (recording(g))
     record(x, "AvgPoolBackwardBackward0", {&g},
@@ -222,20 +314,23 @@ Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
   Tensor xc = plain(x), y = empty(out_sizes, x.dtype(), x.device());
   if (!x.is_meta())
     for_numbers(x.dtype(), [&]<class T>(Type<T>) {
-      for_planes(a.p, [&](int64_t n) {
-        const T* in = xc.data<T>() + n * a.p.in_size();
-        T* o = y.data<T>() + n * a.p.out_size();
-        for (size_t i = 0; i < a.win[0].size(); ++i)
-          for (size_t j = 0; j < a.win[1].size(); ++j)
-            for (size_t k = 0; k < a.win[2].size(); ++k) {
-              T total = 0;
-              for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
-                for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
-                  for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
-                    total = static_cast<T>(total + in[(u * a.p.in[1] + v) * a.p.in[2] + w]);
-              *o++ = a.of(total, i, j, k);
-            }
-      });
+      auto whole = [&](int64_t plane, int64_t at, size_t i, size_t j, const Alike& s,
+                       const std::vector<int64_t>& offsets) {
+        dispatch().pool.sum_row[kernel_index<T>](
+            xc.data<T>() + plane * a.p.in_size(), s.stride, offsets.data(),
+            static_cast<int64_t>(offsets.size()), s.end - s.begin, a.weight(i, j, s.begin),
+            y.data<T>() + at);
+      };
+      auto one = [&](int64_t plane, int64_t at, size_t i, size_t j, int64_t k) {
+        const T* in = xc.data<T>() + plane * a.p.in_size();
+        T total = 0;
+        for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
+          for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
+            for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
+              total = static_cast<T>(total + in[(u * a.p.in[1] + v) * a.p.in[2] + w]);
+        y.data<T>()[at] = a.of(total, i, j, k);
+      };
+      for_windows(a.p, a.win, kUnitStep, has_kernel<T> && a.even(), whole, one);
     });
   if (recording(x))
     record(y, "AvgPoolBackward0", {&x},
@@ -315,6 +410,11 @@ Tensor avg_pool(const Tensor& x, const PoolArgs& a) {
 Tensor adaptive_avg_pool(const Tensor& x, const Dims& size) {
   check_float(x, "adaptive_avg_pool");
   Dims out = adaptive_size(x, size, "adaptive_avg_pool");
+  if (product(out) == 1 && !is_half(x.dtype())) {  // one window: a mean
+    Dims dims;
+    for (size_t i = 0; i < out.size(); ++i) dims.push_back(-1 - static_cast<int64_t>(i));
+    return mean(x, dims, true);
+  }
   Average v;
   v.p = planes_of(x, out);
   adaptive_windows(v.p, v.win);

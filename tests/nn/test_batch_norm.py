@@ -15,7 +15,15 @@ def normalized(x, w, b, mean, var, eps):
     return (x - mean) / np.sqrt(var + eps) * w + b
 
 
-SHAPES = [(7, 5), (64, 300), (6, 4, 3), (3, 20, 2, 3), (4, 6, 9, 8), (2, 3, 4, 5, 6), (3, 2, 40, 41)]
+SHAPES = [
+    (7, 5),
+    (64, 300),
+    (6, 4, 3),
+    (3, 20, 2, 3),
+    (4, 6, 9, 8),
+    (2, 3, 4, 5, 6),
+    (3, 2, 40, 41),
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
