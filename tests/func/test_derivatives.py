@@ -151,7 +151,7 @@ def test_products_with_the_jacobian() -> None:
 
 def test_products_of_several_inputs_and_outputs() -> None:
     g = lambda a, b: {"p": a * b, "s": (a.sum(), b)}
-    out, pull = vjp(g, X, V)
+    _, pull = vjp(g, X, V)
     one = {"p": lampas.ones(3).double(), "s": (lampas.ones(()).double(), V)}
     ga, gb = pull(one)
     close(ga, V + 1)
