@@ -44,7 +44,13 @@ __all__ = [
 def _tuple(x: Any) -> tuple[Any, ...]:
     if x is None:
         return ()
-    return (x,) if isinstance(x, Tensor) else tuple(x)
+    if isinstance(x, Tensor):
+        return (x,)
+    if hasattr(x, "ownership_token"):  # a GradientEdge, which is a tuple itself
+        x = (x,)
+    return tuple(
+        _C._at_edge(t.node, t.output_nr) if hasattr(t, "ownership_token") else t for t in x
+    )
 
 
 def backward(
@@ -115,7 +121,9 @@ def grad(
         roots, grads, wanted, keep, create_graph, bool(allow_unused or materialize_grads), False
     )
     if materialize_grads:
-        result = tuple(_C.zeros_like(x) if g is None else g for g, x in zip(result, wanted, strict=False))  # noqa: E501
+        result = tuple(
+            _C.zeros_like(x) if g is None else g for g, x in zip(result, wanted, strict=False)
+        )
     return result
 
 

@@ -61,11 +61,6 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     return GradientEdge(*_C._gradient_edge(tensor))
 
 
-def _as_tensor(place: Any) -> Any:
-    """A stand-in for an edge; everything else as it is."""
-    return _C._at_edge(place.node, place.output_nr) if isinstance(place, GradientEdge) else place
-
-
 def _register(add: str, node: Node, hook: Callable[..., Any]) -> RemovableHandle:
     from lampas.utils.hooks import RemovableHandle
 
