@@ -14,6 +14,7 @@ import importlib
 import sys
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -116,6 +117,43 @@ class _Finder(MetaPathFinder, Loader):
         module.__dict__.update(self._kept.pop(id(module), {}))
 
 
+class _InChild:
+    """Unpickled in a process that starts from nothing, puts the alias there."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The child has not taken over its parent's sys.path yet.
+        code = (
+            f"import sys; sys.path.append({self.path!r}); import lampas.alias; "
+            "sys.path.pop(); lampas.alias.install()"
+        )
+        return exec, (code, {})
+
+
+def _tell_children() -> None:
+    """Makes processes that multiprocessing starts afresh find Lampas too.
+
+    What such a process reads first is `spawn.get_preparation_data`; it imports the program's main
+    module, and with it torch, before it learns which function to run.
+    """
+    from multiprocessing import spawn
+
+    original = spawn.get_preparation_data
+
+    def get_preparation_data(name: str) -> dict[str, Any]:
+        data = original(name)
+        if name == "ignore":  # a fork server gets text, no pickle; its children get the alias
+            data.pop("init_main_from_name", None)
+            data.pop("init_main_from_path", None)
+        data["lampas.alias"] = _InChild(str(Path(__file__).parents[2]))
+        return data
+
+    get_preparation_data.original = original  # type: ignore[attr-defined]
+    spawn.get_preparation_data = get_preparation_data
+
+
 _finder: _Finder | None = None
 
 
@@ -126,6 +164,8 @@ def installed() -> bool:
 
 def install() -> None:
     """Makes `import torch`, `torch.*`, `torchvision` and `torchvision.*` find Lampas from now on.
+
+    Worker processes find it too, whichever way they are started.
 
     Raises:
         RuntimeError: the real PyTorch is already imported in this process.
@@ -141,6 +181,7 @@ def install() -> None:
             )
     _finder = _Finder()
     sys.meta_path.insert(0, _finder)
+    _tell_children()
 
 
 def uninstall() -> None:
@@ -148,7 +189,10 @@ def uninstall() -> None:
     global _finder
     if _finder is None:
         return
+    from multiprocessing import spawn
+
     sys.meta_path.remove(_finder)
+    spawn.get_preparation_data = spawn.get_preparation_data.original  # type: ignore[attr-defined]
     _finder = None
     for name in [n for n in sys.modules if n.partition(".")[0] in ROOTS]:
         del sys.modules[name]

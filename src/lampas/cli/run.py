@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import builtins
+import importlib.util
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.machinery import SourceFileLoader
+from types import ModuleType
 from typing import Any
 
 from lampas.cli import UsageError
@@ -64,25 +69,50 @@ def main(argv: Sequence[str]) -> int:
         return _guarded(lambda: _run_module(x.module, rest))
     if x.code is not None:
         return _guarded(lambda: _run_code(x.code, rest))
-    return _run_script(rest)
+    return _run_script(*rest)
 
 
-def _run_script(rest: list[str]) -> int:
-    script, *arguments = rest
+def _run_script(script: str, *arguments: str) -> int:
     if not os.path.exists(script):
         near = _near_files(script)
-        raise UsageError(f"no such file: {script}" + (f". Did you mean {near}?" if near else ""))
+        raise UsageError(f"no such file: {script}" + (f"; did you mean {near}?" if near else ""))
     if os.path.isdir(script) and not os.path.exists(os.path.join(script, "__main__.py")):
         raise UsageError(f"{script} is a folder without a __main__.py; name the script inside it")
     sys.argv = [script, *arguments]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
+    if os.path.isdir(script) or _is_archive(script):
+        _search_first(script)
+        return _guarded(lambda: _execute_module("__main__"))
+    _search_first(os.path.dirname(os.path.realpath(script)))
+    return _guarded(lambda: _execute_file(script))
 
-    def run() -> None:
-        import runpy
 
-        runpy.run_path(script, run_name="__main__")
+def _is_archive(path: str) -> bool:
+    """Whether a file is a zip archive that Python would run."""
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
-    return _guarded(run)
+
+def _search_first(folder: str) -> None:
+    """Puts the program's folder where this command's own stands in sys.path."""
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = folder
+
+
+def _execute_file(script: str) -> None:
+    path = os.path.abspath(script)
+    with io.open_code(path) as file:
+        source = file.read()
+    loader = SourceFileLoader("__main__", path)
+    main = _main_module(__file__=path, __cached__=None, __loader__=loader)
+    exec(compile(source, path, "exec"), main.__dict__)
+
+
+def _main_module(**attributes: Any) -> ModuleType:
+    """The program's `__main__`, which stays: threads, pickles and exit handlers look for it."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__builtins__=builtins, **attributes)
+    sys.modules["__main__"] = main
+    return main
 
 
 def _near_files(script: str) -> str:
@@ -94,48 +124,64 @@ def _near_files(script: str) -> str:
 
 
 def _run_module(module: str, arguments: list[str]) -> None:
-    import runpy
-
     sys.argv = [module, *arguments]
-    sys.path.insert(0, os.getcwd())
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    _search_first(os.getcwd())
+    _execute_module(module)
+
+
+def _execute_module(name: str) -> None:
+    try:
+        sys.modules.pop("__main__", None)  # this command's own would be found
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec = importlib.util.find_spec(f"{name}.__main__")
+    except ModuleNotFoundError as e:
+        if e.name is None or not name.startswith(e.name):
+            raise
+        spec = None
+    if spec is None:
+        raise UsageError(f"no module named {name} to run, neither in {sys.path[0]} nor installed")
+    loader: Any = spec.loader
+    code = loader.get_code(spec.name)
+    if code is None:
+        raise UsageError(f"{spec.name} has no Python code to run")
+    sys.argv[0] = spec.origin or sys.argv[0]
+    main = _main_module(
+        __file__=spec.origin, __cached__=spec.cached, __loader__=loader, __package__=spec.parent,
+        __spec__=spec,
+    )  # fmt: skip
+    exec(code, main.__dict__)
 
 
 def _run_code(code: str, arguments: list[str]) -> None:
     sys.argv = ["-c", *arguments]
-    sys.path.insert(0, "")
-    exec(compile(code, "<string>", "exec"), {"__name__": "__main__", "__builtins__": __builtins__})
+    _search_first("")
+    exec(compile(code, "<string>", "exec"), _main_module().__dict__)
 
 
 def _guarded(run: Callable[[], Any]) -> int:
     """The program's outcome as an exit status; its tracebacks begin with its own lines."""
     try:
         run()
+    except UsageError:
+        raise
     except SystemExit as e:
         if e.code is None or isinstance(e.code, int):
             return int(e.code or 0)
         print(e.code, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("KeyboardInterrupt", file=sys.stderr)
-        return 130
     except BaseException as e:
-        _print_traceback(e)
-        return 1
+        _report(e)
+        return 130 if isinstance(e, KeyboardInterrupt) else 1
     return 0
 
 
-def _print_traceback(error: BaseException) -> None:
-    import traceback
-
+def _report(error: BaseException) -> None:
+    """What Python does with an uncaught exception, without this file's frames on top."""
     trace = error.__traceback__
-    # Our own frames and runpy's stand above the program's.
-    while trace is not None and (
-        trace.tb_frame.f_code.co_filename in (__file__, "<frozen runpy>")
-        or trace.tb_frame.f_code.co_filename.endswith("runpy.py")
-    ):
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace)
+    sys.excepthook(type(error), error.with_traceback(trace), trace)
     if isinstance(error, ImportError) and (hint := _import_hint(error)):
         print(hint, file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""Classifiers of images with one channel and 28 × 28 pixels."""
+"""The simplest classifiers of small square images."""
 
 from __future__ import annotations
 
@@ -10,40 +10,38 @@ import lampas.nn.functional as F
 if TYPE_CHECKING:
     from lampas import Tensor
 
-PIXELS = 28 * 28
-
 
 class Linear(nn.Module):
     """Softmax regression: one linear layer, the baseline that anything deeper should beat.
 
-    Images ``(N, 1, 28, 28)``, or flattened ``(N, 784)``; the result is logits ``(N, classes)``.
+    Images ``(N, channels, size, size)``, or flattened; the result is logits ``(N, classes)``.
 
     >>> import lampas
     >>> Linear()(lampas.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, classes: int = 10, channels: int = 1, size: int = 28) -> None:
         super().__init__()
-        self.fc = nn.Linear(PIXELS, classes)
+        self.fc = nn.Linear(channels * size * size, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(x.flatten(1))
 
 
 class MLP(nn.Module):
-    """Three linear layers, 784-128-64-``classes``, with ReLU between them.
+    """Three linear layers, 784-128-64-``classes`` for MNIST's images, with ReLU between them.
 
-    Images ``(N, 1, 28, 28)``, or flattened ``(N, 784)``; the result is logits ``(N, classes)``.
+    Images ``(N, channels, size, size)``, or flattened; the result is logits ``(N, classes)``.
 
     >>> import lampas
     >>> MLP()(lampas.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, classes: int = 10, channels: int = 1, size: int = 28) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(PIXELS, 128)
+        self.fc1 = nn.Linear(channels * size * size, 128)
         self.fc2 = nn.Linear(128, 64)
         self.fc3 = nn.Linear(64, classes)
 
@@ -59,18 +57,24 @@ class LeNet(nn.Module):
     Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document
     recognition", Proceedings of the IEEE, 1998.
 
-    Images ``(N, 1, 28, 28)``; the result is logits ``(N, classes)``.
+    Images ``(N, channels, size, size)``; the result is logits ``(N, classes)``.
+
+    Raises:
+        ValueError: ``size`` is below 12, which leaves nothing after the second pooling.
 
     >>> import lampas
     >>> LeNet()(lampas.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
 
-    def __init__(self, classes: int = 10) -> None:
+    def __init__(self, classes: int = 10, channels: int = 1, size: int = 28) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 6, 5, padding=2)
+        side = (size // 2 - 4) // 2
+        if side < 1:
+            raise ValueError(f"LeNet needs images of at least 12 × 12 pixels, got size={size}")
+        self.conv1 = nn.Conv2d(channels, 6, 5, padding=2)
         self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        self.fc1 = nn.Linear(16 * side * side, 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, classes)
 
