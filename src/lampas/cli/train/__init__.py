@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str]) -> int:
     """Trains what the arguments say; 130 after Ctrl-C."""
-    from lampas.cli.train import config
+    from lampas.cli.train import options
 
-    wanted, given = config.parse(argv)
+    wanted, given = options.parse(argv)
     from lampas.cli.train import job
 
     try:

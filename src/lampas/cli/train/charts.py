@@ -27,20 +27,23 @@ h2{margin:0 0 14px;font-size:18px}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;
 margin-top:18px;overflow-x:auto}
 p{margin:0 0 12px;color:var(--soft)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px}
 .tiles div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
 .tiles b{display:block;font-size:21px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .tiles span{color:var(--soft);font-size:13px}.tiles div:first-child b{color:var(--a)}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:16px}
 svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}
 svg text{fill:var(--soft)}svg .title{fill:var(--ink);font-size:13px;font-weight:600}
-svg .grid{stroke:var(--line)}svg .train,svg .test{fill:none;stroke-width:2;stroke-linejoin:round}
-svg .train{stroke:var(--a)}svg .test{stroke:var(--b)}
-svg .dot.train{fill:var(--a)}svg .dot.test{fill:var(--b)}
+svg .grid{stroke:var(--line)}svg .mark{stroke:var(--b);stroke-dasharray:4 4}
+svg .train,svg .test,svg .validation{fill:none;stroke-width:2;stroke-linejoin:round}
+svg .train{stroke:var(--a)}svg .test,svg .validation{stroke:var(--b)}
+svg .dot.train{fill:var(--a)}svg .dot.test,svg .dot.validation{fill:var(--b)}
+.single{max-width:560px;margin:0 auto}.note{margin:14px 2px 0}
 .matrix{max-width:620px;margin:0 auto}
 .matrix .hit{fill:rgb(var(--hit))}.matrix .miss{fill:rgb(var(--miss))}
 .matrix .cell{stroke:var(--line);fill:none}.matrix .count{fill:var(--ink);text-anchor:middle}
-.matrix .strong{fill:var(--card);font-weight:600}
+.matrix .strong{fill:var(--card);font-weight:600}.matrix .rule{stroke:var(--line)}
+.matrix.many{max-width:none}.pairs{margin-top:18px}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:5px 14px 5px 0;text-align:left;border-bottom:1px solid var(--line)}
 tr:last-child>*{border-bottom:0}thead th,.facts th{color:var(--soft);font-weight:500}
@@ -48,7 +51,9 @@ tr:last-child>*{border-bottom:0}thead th,.facts th{color:var(--soft);font-weight
 .meter{display:inline-block;width:90px;height:6px;margin-right:9px;border-radius:3px;
 background:var(--line);vertical-align:middle;overflow:hidden}
 .meter i{display:block;height:100%;background:var(--a)}
-.mistakes{display:grid;grid-template-columns:repeat(auto-fill,minmax(128px,1fr));gap:14px}
+.mistakes{display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:16px}
+.two{display:flex;gap:4px;justify-content:center}ul{margin:0;padding-left:18px}
+img.smooth{image-rendering:auto}
 figure{margin:0;text-align:center}
 img{image-rendering:pixelated;border-radius:8px;border:1px solid var(--line)}
 figcaption{font-size:13px;line-height:1.4;margin-top:4px}figcaption span{color:var(--soft)}
@@ -58,7 +63,7 @@ pre{margin:0;font:13px/1.5 ui-monospace,Menlo,Consolas,monospace}
 
 
 def data_uri(pixels: Any) -> str:
-    """An image as text that an ``<img>`` shows; pixels are uint8 ``(H, W)``."""
+    """An image as text that an ``<img>`` shows; pixels are uint8 ``(H, W)`` or ``(H, W, 3)``."""
     return f"data:image/png;base64,{base64.b64encode(png.encode(pixels)).decode()}"
 
 
@@ -110,7 +115,7 @@ def lines(title: str, xs: list[int], series: dict[str, list[float]], unit: str =
         out += _line(
             name, [(x(a), y(b) if math.isfinite(b) else b) for a, b in zip(xs, values, strict=True)]
         )
-        at = WIDTH - RIGHT - 60 * (len(series) - number)
+        at = WIDTH - RIGHT - 60 * (len(series) - number) - (24 if "validation" in series else 0)
         out.append(f'<path class="{name}" d="M{at} 14h16"/>')
         out.append(f'<text x="{at + 22}" y="18">{name}</text>')
     return "".join([*out, "</svg>"])
@@ -145,29 +150,90 @@ def _line(name: str, points: list[tuple[float, float]]) -> list[str]:
     return out
 
 
+def rates(xs: list[float], ys: list[float], marked: float) -> str:
+    """The curve of a search for a learning rate: the rate in powers of ten, one rate marked."""
+    low, high = math.floor(math.log10(xs[0])), max(math.ceil(math.log10(xs[-1])), -5)
+    # The explosion at the end must not flatten what comes before.
+    marks = ticks(min(ys), min(max(ys), 2 * ys[0]))
+    bottom, top = marks[0], marks[-1]
+
+    def x(value: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * (math.log10(value) - low) / max(high - low, 1)
+
+    def y(value: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (top - min(value, top)) / (top - bottom)
+
+    title = "Loss by learning rate"
+    out = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">']
+    out.append(f'<text class="title" x="{LEFT}" y="18">{title}</text>')
+    for mark in marks:
+        out.append(f'<path class="grid" d="M{LEFT} {y(mark):.1f}H{WIDTH - RIGHT}"/>')
+        out.append(f'<text x="{LEFT - 8}" y="{y(mark) + 4:.1f}" text-anchor="end">{mark:g}</text>')
+    for power in range(low, high + 1):
+        place = x(10.0**power)
+        text = f"{10.0**power:g}"
+        out.append(f'<text x="{place:.1f}" y="{HEIGHT - 12}" text-anchor="middle">{text}</text>')
+    place = x(max(marked, 10.0**low))
+    out.append(f'<path class="mark" d="M{place:.1f} {TOP}V{HEIGHT - BOTTOM}"/>')
+    out.append(f'<text x="{place + 5:.1f}" y="{TOP + 12}">{marked:g}</text>')
+    out += _line("train", [(x(a), y(b)) for a, b in zip(xs, ys, strict=True)])
+    return "".join([*out, "</svg>"])
+
+
 def confusion(counts: Any, names: list[str]) -> str:
-    """A confusion matrix: rows are classes, columns answers; colour is the share of the row."""
-    side, n = 46, len(names)
-    left = 34 + 7 * max(len(name) for name in names)
-    top = 52 if left < 60 else 44 + 5 * max(len(name) for name in names)
-    width, height = left + n * side + 4, top + n * side + 4
-    out = [f'<svg class="matrix" viewBox="0 0 {width} {height}" role="img">']
-    middle = left + n * side / 2
+    """A confusion matrix: rows are classes, columns answers; colour is the share of the row.
+
+    Up to 20 classes with counts; with more the cells are small and tell their count when pointed
+    at.
+    """
+    many = len(names) > 20
+    side, n = (10 if many else 46), len(names)
+    names = [name if len(name) <= 18 else name[:17] + "…" for name in names]
+    letters = max(len(name) for name in names)
+    left = 34 + (5 if many else 7) * letters
+    slanted = left >= 60 or many
+    top = 44 + (5 if not many else 4) * letters if slanted else 52
+    width, height = left + n * side + (4 * letters if slanted else 4), top + n * side + 4
+    size = ' font-size="8"' if many else ""
+    kind = "matrix many" if many else "matrix"
+    out = [f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img">']
+    middle, down = left + n * side / 2, top + n * side / 2
     out.append(f'<text class="title" x="{middle}" y="16" text-anchor="middle">recognised as</text>')
-    down = top + n * side / 2
     out.append(
         f'<text class="title" transform="translate(14 {down}) rotate(-90)" text-anchor="middle">'
         "is</text>"
     )
+    if many:
+        frame = f'x="{left}" y="{top}" width="{n * side}" height="{n * side}"'
+        out.append(f'<rect class="cell" {frame}/>')
+        for k in range(0, n, 5):
+            out.append(f'<path class="rule" d="M{left} {top + k * side}h{n * side}"/>')
+            out.append(f'<path class="rule" d="M{left + k * side} {top}v{n * side}"/>')
     for i, name in enumerate(names):
         text, centre = html.escape(name), left + (i + 0.5) * side
-        y = top + (i + 0.5) * side + 4
-        out.append(f'<text x="{left - 10}" y="{y}" text-anchor="end">{text}</text>')
-        turn = "" if left < 60 else f' transform="rotate(-40 {centre} {top - 10})"'
-        anchor = "middle" if left < 60 else "start"
-        out.append(f'<text x="{centre}" y="{top - 10}" text-anchor="{anchor}"{turn}>{text}</text>')
-        out += [_count(counts, i, j, left + j * side, top + i * side, side) for j in range(n)]
+        y = top + (i + 0.5) * side + (3 if many else 4)
+        out.append(f'<text{size} x="{left - 6}" y="{y}" text-anchor="end">{text}</text>')
+        angle = -60 if many else -40
+        turn = f' transform="rotate({angle} {centre} {top - 6})"' if slanted else ""
+        anchor = "start" if slanted else "middle"
+        out.append(
+            f'<text{size} x="{centre}" y="{top - 6}" text-anchor="{anchor}"{turn}>{text}</text>'
+        )
+        cell = _small if many else _count
+        out += [cell(counts, i, j, left + j * side, top + i * side, side) for j in range(n)]
     return "".join([*out, "</svg>"])
+
+
+def _small(counts: Any, i: int, j: int, x: float, y: float, side: int) -> str:
+    """A cell without a figure; empty ones, which are most of them, are left out."""
+    count, row = int(counts[i, j]), max(int(counts[i].sum()), 1)
+    if not count:
+        return ""
+    depth = count / row if i == j else math.sqrt(count / row)
+    return (
+        f'<rect class="{"hit" if i == j else "miss"}" x="{x}" y="{y}" width="{side}" '
+        f'height="{side}" fill-opacity="{depth:.2f}"><title>{count}</title></rect>'
+    )
 
 
 def _count(counts: Any, i: int, j: int, x: float, y: float, side: int) -> str:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lampas.optim import Optimizer
 
 NAME = "checkpoint.safetensors"
-FORMAT = 1
+BEST = "best.safetensors"  # the same without optimizer, after the best epoch
+FORMAT = 2
 _KEY = "lampas.train"
 
 
@@ -37,18 +38,32 @@ class Progress:
     correct: int = 0
     seconds: float = 0.0  # of training, of all epochs
     history: list[dict[str, Any]] = field(default_factory=list)
+    finder: dict[str, Any] | None = None  # the curve of the search for a learning rate
     # The generator's state now, and when the epoch began, which gives its order again.
     random: dict[str, Tensor] = field(default_factory=dict)
 
+    def best(self, part: str) -> dict[str, Any] | None:
+        """The first epoch with the highest accuracy on ``part`` (``test`` or ``validation``)."""
+        return max(self.history, key=lambda row: row[f"{part}_accuracy"], default=None)
+
 
 def save(
-    path: str, model: Module, optimizer: Optimizer, progress: Progress, config: dict[str, Any]
+    path: str,
+    model: Module,
+    optimizer: Optimizer | None,
+    progress: Progress,
+    config: dict[str, Any],
+    inputs: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint; a crash at any moment leaves the old file or the new one, whole."""
+    """Writes a checkpoint; a crash at any moment leaves the old file or the new one, whole.
+
+    ``inputs`` says what the model must be given. Without ``optimizer`` the file serves for
+    predictions, not for going on.
+    """
     from safetensors.numpy import save as encode
 
     tensors = {f"model.{k}": _array(v) for k, v in model.state_dict().items()}
-    state = optimizer.state_dict()
+    state = optimizer.state_dict() if optimizer else {"state": {}, "param_groups": None}
     plain: dict[str, dict[str, Any]] = {}
     for index, slots in state["state"].items():
         for key, value in slots.items():
@@ -60,6 +75,7 @@ def save(
     about = {
         "format": FORMAT,
         "config": config,
+        "inputs": inputs,
         "progress": {k: v for k, v in vars(progress).items() if k != "random"},
         "optimizer": {"groups": state["param_groups"], "state": plain},
         "crc32": {k: zlib.crc32(v.tobytes()) for k, v in tensors.items()},
@@ -105,6 +121,16 @@ class Checkpoint:
         start = len(prefix) + 1
         return {k[start:]: v for k, v in self.tensors.items() if k.startswith(prefix + ".")}
 
+    def restore_model(self, model: Module) -> None:
+        """Loads the model alone; UsageError if it is not the one that was saved."""
+        try:
+            model.load_state_dict(self.part("model"))
+        except (RuntimeError, ValueError, KeyError) as e:
+            raise self._misfit(e) from None
+
+    def _misfit(self, error: Exception) -> UsageError:
+        return UsageError(f"{self.path} does not fit this model: {' '.join(str(error).split())}")
+
     def restore(self, model: Module, optimizer: Optimizer) -> Progress:
         """Loads model and optimizer.
 
@@ -112,16 +138,19 @@ class Checkpoint:
             UsageError: they are not those that were saved.
         """
         saved = self.about["optimizer"]
+        if saved["groups"] is None:
+            raise UsageError(
+                f"{self.path} holds the model alone; go on from {NAME} of the same folder"
+            )
         state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in saved["state"].items()}
         for name, tensor in self.part("optimizer").items():
             index, key = name.split(".", 1)
             state.setdefault(int(index), {})[key] = tensor
+        self.restore_model(model)
         try:
-            model.load_state_dict(self.part("model"))
             optimizer.load_state_dict({"state": state, "param_groups": saved["groups"]})
         except (RuntimeError, ValueError, KeyError) as e:
-            reason = " ".join(str(e).split())
-            raise UsageError(f"{self.path} does not fit this model: {reason}") from None
+            raise self._misfit(e) from None
         return Progress(random=self.part("random"), **self.about["progress"])
 
 
@@ -135,9 +164,7 @@ def read(path: str) -> Checkpoint:
 
     file = os.path.join(path, NAME) if os.path.isdir(path) else path
     if not os.path.isfile(file):
-        raise UsageError(
-            f"--resume {path}: no checkpoint {file}; name a run's folder or its {NAME}"
-        )
+        raise UsageError(f"no checkpoint {file}; name a run's folder or its {NAME}")
     about, arrays = _decode(file)
     if about.get("format") != FORMAT:
         raise UsageError(

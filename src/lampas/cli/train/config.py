@@ -1,15 +1,18 @@
-"""What a run is to do: defaults, then a TOML file, then the command line."""
+"""What a run is to do, and the defaults that depend on data and model."""
 
 from __future__ import annotations
 
-import argparse
 import difflib
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from lampas.cli import UsageError
+
+if TYPE_CHECKING:
+    from lampas.cli.train.data import Data
 
 OPTIMIZERS = {
     "sgd": "SGD",
@@ -24,20 +27,12 @@ OPTIMIZERS = {
     "adadelta": "Adadelta",
 }
 WITH_MOMENTUM = ("sgd", "rmsprop")
-MODELS = ("mlp", "linear", "cnn")
-DATA = ("digits", "mnist", "fashion-mnist")
+DATA = ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100")
+SCHEDULES = ("constant", "cosine", "one-cycle")
+PRECISIONS = ("float32", "bfloat16")
 # Rates that suit each method; the others take Adam's.
 RATES = {"sgd": 0.01, "rprop": 0.01, "adagrad": 0.01, "adadelta": 1.0}
-
-EPILOG = """\
-examples:
-  lampas train                                  real handwritten digits, nothing to download
-  lampas train --data mnist --epochs 10         MNIST, downloaded on first use
-  lampas train --data ~/data --model cnn        the folder ~/data holds MNIST/raw
-  lampas train --optimizer adam --lr 1e-3 --out runs/adam
-  lampas train --config job.toml --epochs 20    options stand in the file, without the dashes
-  lampas train --resume runs/adam --epochs 150   go on where runs/adam ended, up to epoch 150
-"""
+_MANY = 5000  # images; with fewer, batches are small, so that an epoch has steps enough
 
 
 @dataclass
@@ -45,14 +40,23 @@ class Config:
     """The options of a run; ``None`` stands for a default that depends on others."""
 
     data: str = "digits"
-    model: str = "mlp"
+    model: str | None = None
+    image_size: int | None = None
+    test_fraction: float | None = None
+    validation: float = 0.0
     optimizer: str = "sgd"
     lr: float | None = None
+    find_lr: bool = False
+    schedule: str | None = None
     momentum: float | None = None
-    weight_decay: float = 0.0
+    nesterov: bool | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
     epochs: int | None = None
-    batch_size: int = 64
-    augment: bool | None = None
+    patience: int | None = None
+    batch_size: int | None = None
+    augment: str | None = None
+    precision: str = "float32"
     seed: int = 0
     threads: int | None = None
     out: str | None = None
@@ -63,143 +67,72 @@ class Config:
         """All options by name."""
         return asdict(self)
 
+    @property
+    def selects(self) -> bool:
+        """Whether the run ends with the model of its best epoch, rather than of the last one."""
+        return bool(self.validation or self.patience)
+
 
 # What may differ between a run and the one it goes on from: none of it changes a bit of a result.
-FREE_ON_RESUME = ("epochs", "threads", "out", "resume", "quiet")
+FREE_ON_RESUME = ("epochs", "patience", "threads", "out", "resume", "quiet")
 
 
-def parse(argv: Sequence[str]) -> tuple[Config, set[str]]:
-    """The configuration, not yet resolved, and the names of what was given rather than assumed.
+def settle_model(config: Config) -> Config:
+    """Fills in the model, which the size of pictures can depend on."""
+    from lampas.cli.train.data import kind
 
-    Raises:
-        UsageError: an unknown name or a value that is not possible.
-    """
-    given = {k: v for k, v in vars(_parser().parse_args(list(argv))).items() if v is not None}
-    path = given.pop("config", None)
-    options = {**(_from_toml(path) if path else {}), **given}
-    config = Config(**options)
-    _check(config)
-    return config, set(options)
-
-
-def resolve(config: Config) -> Config:
-    """Fills in the defaults that depend on other options."""
-    small = config.data == "digits"
-    if config.lr is None:
-        config.lr = RATES.get(config.optimizer, 0.001)
-    if config.momentum is None:
-        config.momentum = 0.9 if config.optimizer == "sgd" else 0.0
-    if config.epochs is None:
-        config.epochs = 100 if small else 10
-    if config.augment is None:
-        config.augment = small
+    if config.model is None:
+        config.model = "mlp" if kind(config.data) in ("digits", "mnist") else "resnet9"
     return config
 
 
-def _parser() -> argparse.ArgumentParser:
-    p = _Parser(
-        prog="lampas train",
-        description="Train a model on images in five steps: create a model, define a loss, "
-        "create an optimizer, train, evaluate.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    what = p.add_argument_group("what to train")
-    what.add_argument("--data", help=f"{', '.join(DATA)}, or a folder with MNIST/raw (digits)")
-    what.add_argument("--model", help=f"{', '.join(MODELS)} (mlp: 784-128-64-10)")
-    how = p.add_argument_group("how")
-    how.add_argument("--optimizer", help=f"{', '.join(OPTIMIZERS)} (sgd)")
-    how.add_argument("--lr", type=float, help="learning rate (sgd: 0.01, adam: 0.001)")
-    how.add_argument("--momentum", type=float, help="for sgd (0.9) and rmsprop (0)")
-    how.add_argument("--weight-decay", type=float, help="(0)")
-    how.add_argument(
-        "--epochs", type=int, help="in all, also after --resume (digits: 100, else 10)"
-    )
-    how.add_argument("--batch-size", type=int, help="(64)")
-    how.add_argument(
-        "--augment",
-        action=argparse.BooleanOptionalAction,
-        help="turn, shift and shear training images a little (digits: yes, else no)",
-    )
-    how.add_argument("--seed", type=int, help="of all random numbers (0)")
-    how.add_argument("--threads", type=int, help="(as many as the machine grants)")
-    where = p.add_argument_group("files")
-    where.add_argument("--out", help="new or empty folder (runs/<date-time>-<data>-<model>)")
-    where.add_argument("--resume", metavar="PATH", help="a run's folder, or its checkpoint")
-    where.add_argument("--config", metavar="FILE.toml", help="options in a file")
-    where.add_argument("--quiet", action="store_true", default=None, help="print the result only")
-    return p
+def resolve(config: Config, data: Data) -> Config:
+    """Fills in the defaults that depend on other options and on the data."""
+    from lampas.cli.train import zoo
+    from lampas.cli.train.data import kind
 
-
-class _Parser(argparse.ArgumentParser):
-    """Mistakes come as one line, not after the whole usage."""
-
-    def error(self, message: str) -> Any:
-        known = [o for a in self._actions for o in a.option_strings]
-        unknown = [w.split("=")[0] for w in message.split() if w.startswith("--")]
-        hint = nearest(unknown[0], known) if "unrecognized" in message and unknown else ""
-        raise UsageError(f"{message}{hint or '.'} `lampas train --help` lists the options")
+    assert config.model is not None
+    what, plain, sgd = kind(config.data), zoo.is_plain(config.model), config.optimizer == "sgd"
+    if config.epochs is None:
+        config.epochs = {"digits": 100, "mnist": 10, "cifar": 15, "folder": 20}[what]
+    if config.batch_size is None:
+        config.batch_size = 64 if plain else 128 if len(data.train) >= _MANY else 32
+    if config.schedule is None:
+        config.schedule = "constant" if plain else "one-cycle"
+    if config.lr is None and not config.find_lr:
+        config.lr = RATES.get(config.optimizer, 0.001)
+        if sgd and not plain and not zoo.is_gentle(config.model):
+            config.lr = round(0.1 * math.sqrt(config.batch_size / 128), 3)
+    if config.momentum is None:
+        config.momentum = 0.9 if sgd else 0.0
+    if config.nesterov is None:
+        config.nesterov = sgd and not plain and config.momentum > 0
+    if config.weight_decay is None:
+        config.weight_decay = 0.0 if plain or config.optimizer == "rprop" else 5e-4
+    if config.label_smoothing is None:
+        config.label_smoothing = 0.1 if not plain and what in ("cifar", "folder") else 0.0
+    if config.augment is None:
+        large = "zoom+flip" if data.inputs.size > 64 else "crop+flip"
+        config.augment = {"digits": "affine", "mnist": "none", "cifar": "crop+flip"}.get(
+            what, large
+        )
+    return config
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """``: did you mean …?``, or nothing where no name is near."""
+    """``; did you mean …?``, or nothing where no name is near."""
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-def _from_toml(path: str) -> dict[str, Any]:
-    try:
-        import tomllib
-    except ModuleNotFoundError:
-        import tomli as tomllib  # type: ignore[no-redef, import-not-found, unused-ignore]
-    try:
-        with open(path, "rb") as file:
-            table = tomllib.load(file)
-    except OSError as e:
-        raise UsageError(f"--config {path} cannot be read: {e.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise UsageError(f"{path} is not a valid TOML file: {e}") from None
-    return {key.replace("-", "_"): _typed(path, key, value) for key, value in table.items()}
+def check(c: Config) -> None:
+    """Rejects what cannot be, before anything is begun.
 
-
-_KINDS = {
-    "str": "text in quotes",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "a boolean",
-}
-
-
-def _typed(path: str, key: str, value: Any) -> Any:
-    """A value of a TOML file, if the option exists and takes such a value."""
-    types = {f.name: str(f.type).split(" ")[0] for f in fields(Config)}
-    name = key.replace("-", "_")
-    if name not in types:
-        hint = nearest(name, list(types)) or f"; known are {', '.join(types)}"
-        raise UsageError(f"{path}: unknown key {key!r}{hint}")
-    kind = types[name]
-    if kind == "float" and type(value) is int:
-        return float(value)
-    if type(value).__name__ != kind:
-        raise UsageError(f"{path}: {key} must be {_KINDS[kind]}, not {value!r}")
-    return value
-
-
-def _check(c: Config) -> None:
-    """Rejects what cannot be, before anything is begun."""
-    import math
-
-    if c.model not in MODELS:
-        hint = nearest(c.model, MODELS) or f"; there are {', '.join(MODELS)}"
-        raise UsageError(f"--model {c.model}: no such model{hint}")
-    if c.optimizer not in OPTIMIZERS:
-        hint = nearest(c.optimizer, list(OPTIMIZERS)) or f"; there are {', '.join(OPTIMIZERS)}"
-        raise UsageError(f"--optimizer {c.optimizer}: no such optimizer{hint}")
-    if c.data not in DATA and not os.path.isdir(os.path.expanduser(c.data)):
-        hint = nearest(c.data, DATA) or f"; give {', '.join(DATA)} or a folder with MNIST/raw"
-        raise UsageError(f"--data {c.data}: neither a known data set nor a folder{hint}")
-    for name in ("epochs", "batch_size", "threads"):
+    Raises:
+        UsageError: an unknown name, or a value that is not possible.
+    """
+    _check_names(c)
+    for name in ("epochs", "batch_size", "threads", "image_size", "patience"):
         value = getattr(c, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -208,6 +141,11 @@ def _check(c: Config) -> None:
         if value is not None and not (math.isfinite(value) and value >= 0):
             option = name.replace("_", "-")
             raise UsageError(f"--{option} {value}: must be a number that is not negative")
+    for name in ("validation", "label_smoothing", "test_fraction"):
+        value = getattr(c, name)
+        low = value is not None and (value > 0 if name == "test_fraction" else value >= 0)
+        if value is not None and not (low and value < 1):
+            raise UsageError(f"--{name.replace('_', '-')} {value}: must be a share below 1")
     if not 0 <= c.seed < 2**63:
         raise UsageError(f"--seed {c.seed}: must be from 0 to 2^63 - 1")
     if c.momentum and c.optimizer not in WITH_MOMENTUM:
@@ -215,3 +153,32 @@ def _check(c: Config) -> None:
             f"--momentum {c.momentum}: {c.optimizer} takes none; "
             f"use --optimizer {' or '.join(WITH_MOMENTUM)}, or leave it out"
         )
+    if c.nesterov and (c.optimizer != "sgd" or c.momentum == 0):
+        raise UsageError("--nesterov: only sgd with momentum has it; leave it out")
+    if c.weight_decay and c.optimizer == "rprop":
+        raise UsageError(f"--weight-decay {c.weight_decay}: rprop takes none; leave it out")
+    if c.find_lr and c.lr is not None:
+        raise UsageError(f"--find-lr looks for the rate that --lr {c.lr:g} gives; leave one out")
+
+
+def _check_names(c: Config) -> None:
+    from lampas.cli.train import augment, zoo
+
+    if c.model is not None and not zoo.known(c.model):
+        own = ", ".join(zoo.own())
+        hint = nearest(c.model, [*zoo.own(), *zoo.published()])
+        rest = f"; there are {own}, and lampas.vision's ({len(zoo.published())}, see --help)"
+        raise UsageError(f"--model {c.model}: no such model{hint or rest}")
+    for option, value, known in (
+        ("optimizer", c.optimizer, list(OPTIMIZERS)),
+        ("schedule", c.schedule, list(SCHEDULES)),
+        ("precision", c.precision, list(PRECISIONS)),
+    ):
+        if value is not None and value not in known:
+            hint = nearest(value, known) or f"; there are {', '.join(known)}"
+            raise UsageError(f"--{option} {value}: no such {option}{hint}")
+    if c.augment is not None:
+        augment.parts(c.augment)
+    if c.data not in DATA and not os.path.isdir(os.path.expanduser(c.data)):
+        hint = nearest(c.data, DATA) or f"; give {', '.join(DATA)} or a folder of images"
+        raise UsageError(f"--data {c.data}: neither a known data set nor a folder{hint}")

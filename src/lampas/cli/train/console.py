@@ -6,9 +6,15 @@ import signal
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lampas.cli.train.config import Config
+
+if TYPE_CHECKING:
+    from lampas.cli.train.data import Data
+
+SKIPPED = "skipped.txt"
+_NAMED = 5  # files left out that are named; the others are in the list
 
 
 class Console:
@@ -35,26 +41,29 @@ class Console:
         """Prints a line that belongs to a step."""
         self.line(f"      {text}")
 
-    def configuration(self, config: Config, folder: str, train: Any, test: Any) -> None:
+    def configuration(self, config: Config, folder: str, data: Data) -> None:
         """Says what is about to be done."""
         import lampas
 
         self.line("Lampas trains a classifier of images.")
-        rows = {
-            "data": f"{config.data} ({len(train):,} training, {len(test):,} test images)",
-            "model": config.model,
-            "optimizer": f"{config.optimizer}, lr {config.lr:g}, momentum {config.momentum:g}, "
-            f"weight decay {config.weight_decay:g}",
-            "epochs": f"{config.epochs}, batches of {config.batch_size}"
-            + (", images varied at random" if config.augment else ""),
-            "seed": str(config.seed),
-            "threads": str(lampas.get_num_threads()),
-            "out": folder,
-        }
-        for name, value in rows.items():
+        for name, value in _rows(config, data).items():
             self.line(f"  {name:<10} {value}")
+        self.line(f"  {'threads':<10} {lampas.get_num_threads()}")
+        self.line(f"  {'out':<10} {folder}")
+        self.skipped(data.skipped)
 
-    def epoch(self, row: dict[str, Any], epochs: int, rate: float) -> None:
+    def skipped(self, files: list[str]) -> None:
+        """Warns of files that were left out, quiet or not."""
+        if not files:
+            return
+        noun = "1 file was" if len(files) == 1 else f"{len(files):,} files were"
+        print(f"warning: {noun} left out; {SKIPPED} in the run's folder lists all", file=sys.stderr)
+        for line in files[:_NAMED]:
+            print(f"  {line}", file=sys.stderr)
+        if len(files) > _NAMED:
+            print("  …", file=sys.stderr, flush=True)
+
+    def epoch(self, row: dict[str, Any], epochs: int, part: str, rate: float) -> None:
         """Prints an epoch's figures; rarely, where there are many epochs."""
         number = row["epoch"]
         every = max(1, epochs // 20)
@@ -62,13 +71,36 @@ class Console:
             self.detail(
                 f"epoch {number:>{len(str(epochs))}}/{epochs}  "
                 f"loss {row['train_loss']:.4f}  accuracy {row['train_accuracy']:.2f}%  "
-                f"test loss {row['test_loss']:.4f}  test accuracy {row['test_accuracy']:.2f}%  "
+                f"{part} loss {row[f'{part}_loss']:.4f}  "
+                f"{part} accuracy {row[f'{part}_accuracy']:.2f}%  "
                 f"{rate:,.0f} samples/s"
             )
 
     def bar(self, number: int, epochs: int, batches: int, done: int) -> Bar:
         """The progress of an epoch, drawn where there is a terminal."""
         return Bar(self.terminal, f"      epoch {number}/{epochs}", batches, done)
+
+
+def _rows(config: Config, data: Data) -> dict[str, str]:
+    """The configuration in words."""
+    inputs = data.inputs
+    kept = f"{len(data.validation):,} for validation, " if data.validation else ""
+    size = config.image_size or inputs.size
+    rate = "to be found" if config.lr is None else f"{config.lr:g}"
+    if config.schedule != "constant":
+        rate += f" ({config.schedule})"
+    nesterov = " (Nesterov)" if config.nesterov else ""
+    return {
+        "data": f"{config.data} ({len(data.train):,} training, {kept}{len(data.test):,} test "
+        f"images, {len(inputs.classes)} classes)",
+        "model": f"{config.model}, images of {size} × {size} pixels",
+        "optimizer": f"{config.optimizer}, lr {rate}, momentum {config.momentum:g}{nesterov}, "
+        f"weight decay {config.weight_decay:g}",
+        "loss": f"cross-entropy, label smoothing {config.label_smoothing:g}",
+        "epochs": f"{config.epochs}, batches of {config.batch_size}, "
+        f"augmentation {config.augment}, {config.precision}",
+        "seed": str(config.seed),
+    }
 
 
 class Bar:

@@ -39,6 +39,24 @@ class Evaluation:
         """Per cent, as the mission's program computes it."""
         return 100 * self.correct / self.total
 
+    def top(self, count: int) -> float:
+        """Per cent of images whose class is among the ``count`` most probable ones."""
+        import numpy as np
+
+        own = np.take_along_axis(self.probabilities, self.labels[:, None], 1)
+        return 100 * float(((self.probabilities > own).sum(1) < count).mean())
+
+    def surest(self) -> list[int]:
+        """For each class that was recognised, the index of the right answer that is surest."""
+        import numpy as np
+
+        found = []
+        for label in np.unique(self.labels):
+            right = np.flatnonzero((self.labels == label) & (self.predicted == label))
+            if len(right):
+                found.append(int(right[self.probabilities[right, label].argmax()]))
+        return found
+
     def confusion(self, classes: int) -> Any:
         """How often class ``row`` was taken for class ``column``: ``(classes, classes)``."""
         import numpy as np
@@ -76,3 +94,18 @@ def per_class(confusion: Any) -> list[dict[str, float]]:
             }
         )
     return rows
+
+
+def confused(confusion: Any, count: int) -> list[tuple[int, int, int]]:
+    """The most frequent mistakes as ``(class, answer, how often)``.
+
+    >>> import numpy as np
+    >>> confused(np.array([[3, 1], [2, 4]]), 1)
+    [(1, 0, 2)]
+    """
+    import numpy as np
+
+    wrong = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:count]
+    pairs = [(int(i) // len(wrong), int(i) % len(wrong)) for i in order]
+    return [(i, j, int(wrong[i, j])) for i, j in pairs if wrong[i, j]]

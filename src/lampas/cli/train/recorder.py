@@ -31,7 +31,7 @@ class Recorder:
             if name != "epoch":
                 # train_loss becomes loss/train, so that TensorBoard groups the charts.
                 part, _, what = name.partition("_")
-                tag = f"{what}/{part}" if part in ("train", "test") else name
+                tag = f"{what}/{part}" if part in ("train", "test", "validation") else name
                 self._writer.add_scalar(tag, value, row["epoch"])
         self._writer.flush()
 

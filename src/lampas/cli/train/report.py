@@ -5,41 +5,42 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from lampas.cli.train import charts
-from lampas.cli.train.checkpoint import Progress
+from lampas.cli.train import charts, saliency
 from lampas.cli.train.config import Config
-from lampas.cli.train.metrics import Evaluation, per_class
+from lampas.cli.train.metrics import Evaluation, confused, per_class
 
 if TYPE_CHECKING:
-    from lampas.nn import Module
+    from lampas.cli.train.job import Job
 
 WORST = 24
+SUREST = 12
+PAIRS = 10
+_FULL_NAMES = 20  # classes; with more, a matrix shows no counts and mistakes get a table
+_THUMBNAIL = 96  # pixels that a picture has in the report at most
 
 
-def page(
-    config: Config,
-    progress: Progress,
-    evaluation: Evaluation,
-    testset: Any,
-    classes: list[str],
-    model: Module,
-) -> str:
+def page(job: Job, evaluation: Evaluation) -> str:
     """The whole page."""
+    classes = job.inputs.classes
     confusion = evaluation.confusion(len(classes))
-    parameters = sum(p.numel() for p in model.parameters())
+    names = [_short(c) for c in classes]
+    matrix = charts.confusion(confusion, names)
     sections = [
-        _summary(progress, evaluation, parameters),
-        _section("Loss and accuracy", _curves(progress.history)),
-        _section("Confusion matrix", charts.confusion(confusion, [_short(c) for c in classes])),
+        _summary(job, evaluation),
+        _section("Loss and accuracy", _curves(job)),
+        _finder(job),
+        _section("Confusion matrix", matrix + _pairs(confusion, names)),
         _section("Classes", _classes(confusion, classes)),
-        _section("Worst mistakes", _mistakes(evaluation, testset, classes)),
+        _section("Worst mistakes", _mistakes(job, evaluation, names)),
+        _section("Where the model looks", _looks(job, evaluation, names)),
+        _skipped(job.data.skipped),
         '<div class="pair">',
-        _section("Configuration", _table(_configuration(config))),
+        _section("Configuration", _table(_configuration(job.config))),
         _section("Environment", _table(_environment())),
         "</div>",
-        _section("Model", f"<pre>{html.escape(repr(model))}</pre>"),
+        _section("Model", f"<pre>{html.escape(repr(job.model))}</pre>"),
     ]
-    title = html.escape(f"{config.model} on {config.data}")
+    title = html.escape(f"{job.config.model} on {job.config.data}")
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -60,26 +61,89 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{html.escape(title)}</h2>{body}</section>"
 
 
-def _summary(progress: Progress, evaluation: Evaluation, parameters: int) -> str:
+def _summary(job: Job, evaluation: Evaluation) -> str:
+    parameters = sum(p.numel() for p in job.model.parameters())
+    rows = per_class(evaluation.confusion(len(job.inputs.classes)))
     figures = [
         (f"{evaluation.accuracy:.2f}%", "test accuracy"),
         (f"{evaluation.total - evaluation.correct} of {evaluation.total}", "mistakes"),
         (f"{evaluation.loss:.4f}", "test loss"),
-        (str(progress.epoch), "epochs"),
-        (f"{progress.seconds:.1f} s", "training time"),
+        (f"{100 * sum(r['f1'] for r in rows) / len(rows):.2f}%", "mean F1 of the classes"),
+        (str(job.progress.epoch), "epochs"),
+        (_duration(job.progress.seconds), "training time"),
         (f"{parameters:,}", "parameters"),
     ]
+    if len(job.inputs.classes) > 5:
+        figures.insert(1, (f"{evaluation.top(5):.2f}%", "among the first 5"))
     tiles = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in figures)
-    return f'<div class="tiles">{tiles}</div>'
+    return f'<div class="tiles">{tiles}</div>{_which(job)}'
 
 
-def _curves(history: list[dict[str, Any]]) -> str:
-    drawn = []
+def _which(job: Job) -> str:
+    """Which epoch's model the figures are of, and what chose it."""
+    best = job.progress.best(job.part) or {}
+    figure = f"{best[f'{job.part}_accuracy']:.2f}% on the {job.part} images"
+    if not job.config.selects:
+        text = (
+            f"The figures are of the last epoch's model; the best epoch was {best['epoch']} with "
+            f"{figure}."
+        )
+    else:
+        text = (
+            f"The figures are of the model after epoch {job.reported}, the best one with {figure}."
+        )
+        if job.part == "test":
+            text += (
+                " It was chosen by the test images, so that its accuracy is a little too good; "
+                "--validation chooses by others."
+            )
+    return f'<p class="note">{html.escape(text)}</p>'
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 36000 else f"{seconds / 3600:.1f} h"
+
+
+def _curves(job: Job) -> str:
+    drawn, history = [], job.progress.history
     for what, unit in (("loss", ""), ("accuracy", "%")):
-        lines = {part: [row[f"{part}_{what}"] for row in history] for part in ("train", "test")}
+        lines = {part: [row[f"{part}_{what}"] for row in history] for part in ("train", job.part)}
         title = f"{what.capitalize()} by epoch"
         drawn.append(charts.lines(title, [row["epoch"] for row in history], lines, unit))
-    return f'<div class="pair">{"".join(drawn)}</div>'
+    note = ""
+    if job.config.label_smoothing or job.config.augment != "none":
+        note = (
+            "<p>Training figures are those of the varied images and of the smoothed labels, "
+            "while the model changes: they may well be worse than those of the others.</p>"
+        )
+    return f'{note}<div class="pair">{"".join(drawn)}</div>'
+
+
+def _finder(job: Job) -> str:
+    found = job.progress.finder
+    if not found:
+        return ""
+    note = (
+        "<p>The loss while the learning rate grows from step to step. Taken was "
+        f"{found['suggestion']:g}, a tenth of the rate with the lowest loss.</p>"
+    )
+    drawn = charts.rates(found["rates"], found["losses"], found["suggestion"])
+    return _section("Learning-rate finder", f'{note}<div class="single">{drawn}</div>')
+
+
+def _pairs(confusion: Any, names: list[str]) -> str:
+    """The most frequent mistakes, where the matrix is too large for figures."""
+    pairs = confused(confusion, PAIRS) if len(names) > _FULL_NAMES else []
+    if not pairs:
+        return ""
+    rows = "".join(
+        f"<tr><th>{html.escape(names[i])}</th><td>{html.escape(names[j])}</td><td>{n}</td></tr>"
+        for i, j, n in pairs
+    )
+    head = "<tr><th>most often confused: is</th><th>recognised as</th><th>images</th></tr>"
+    return f'<table class="pairs"><thead>{head}</thead><tbody>{rows}</tbody></table>'
 
 
 def _classes(confusion: Any, classes: list[str]) -> str:
@@ -97,26 +161,81 @@ def _cell(share: float) -> str:
     return f'<span class="meter"><i style="width:{per_cent:.1f}%"></i></span>{per_cent:.1f}%'
 
 
-def _mistakes(evaluation: Evaluation, testset: Any, classes: list[str]) -> str:
+def _mistakes(job: Job, evaluation: Evaluation, names: list[str]) -> str:
     worst = evaluation.worst(WORST)
     if not worst:
         return "<p>None: every test image was recognised.</p>"
     cards = []
-    for i in worst:
-        label, answer = int(evaluation.labels[i]), int(evaluation.predicted[i])
-        sure = 100 * float(evaluation.probabilities[i, answer])
-        text = f"{_short(classes[label])}, taken for {_short(classes[answer])}"
+    for i, pictures in zip(worst, _pictures(job, worst), strict=True):
+        label, answer = names[evaluation.labels[i]], names[evaluation.predicted[i]]
+        sure = 100 * float(evaluation.probabilities[i, evaluation.predicted[i]])
         cards.append(
-            f'<figure><img src="{charts.data_uri(testset.data[i].numpy())}" width="84" height="84" '
-            f'alt="{html.escape(text)}"><figcaption><b>{html.escape(_short(classes[label]))}</b> '
-            f"read as <em>{html.escape(_short(classes[answer]))}</em>"
+            f"<figure>{pictures}<figcaption><b>{html.escape(label)}</b> "
+            f"read as <em>{html.escape(answer)}</em>"
             f"<br><span>{sure:.0f}% sure · no. {i}</span></figcaption></figure>"
         )
     note = (
         f"<p>The {len(worst)} mistakes with the highest loss of "
-        f"{evaluation.total - evaluation.correct}, the worst first.</p>"
+        f"{evaluation.total - evaluation.correct}, the worst first; beside each, what the answer "
+        "depended on.</p>"
     )
     return f'{note}<div class="mistakes">{"".join(cards)}</div>'
+
+
+def _looks(job: Job, evaluation: Evaluation, names: list[str]) -> str:
+    surest = evaluation.surest()[:SUREST]
+    if not surest:
+        return "<p>No test image was recognised.</p>"
+    cards = [
+        f"<figure>{pictures}<figcaption><b>{html.escape(names[evaluation.labels[i]])}</b>"
+        f"<br><span>{100 * evaluation.probabilities[i, evaluation.labels[i]]:.0f}% sure · no. {i}"
+        "</span></figcaption></figure>"
+        for i, pictures in zip(surest, _pictures(job, surest), strict=True)
+    ]
+    note = (
+        "<p>The surest right answer of each class, and how strongly it depends on each pixel: the "
+        "gradient of the answer's logit, from red to yellow and white.</p>"
+    )
+    return f'{note}<div class="mistakes">{"".join(cards)}</div>'
+
+
+def _pictures(job: Job, indices: list[int]) -> list[str]:
+    """For each test image, itself and its saliency map, side by side."""
+    import lampas
+
+    images = job.data.test
+    batch = lampas.stack([images[i][0] for i in indices])
+    found = []
+    for i, strengths in zip(indices, saliency.maps(job.model, batch, job.fit), strict=True):
+        picture = images.data[i].numpy()
+        both = (picture, saliency.coloured(strengths, picture))
+        found.append("".join(_image(_reduced(pixels)) for pixels in both))
+    return [f'<div class="two">{both}</div>' for both in found]
+
+
+def _reduced(pixels: Any) -> Any:
+    """Bytes ``(H, W[, 3])`` at a size that suits a page."""
+    if pixels.shape[0] <= _THUMBNAIL:
+        return pixels
+    import lampas
+    import lampas.nn.functional as F
+
+    planes = lampas.from_numpy(pixels).reshape(*pixels.shape[:2], -1).permute(2, 0, 1)[None]
+    small = F.interpolate(planes.float(), (_THUMBNAIL,) * 2, mode="bilinear", antialias=True)
+    return small.round().clamp(0, 255).to(lampas.uint8)[0].permute(1, 2, 0).contiguous().numpy()
+
+
+def _image(pixels: Any) -> str:
+    kind = ' class="smooth"' if pixels.shape[0] > 64 else ""
+    return f'<img{kind} src="{charts.data_uri(pixels)}" width="84" height="84" alt="">'
+
+
+def _skipped(files: list[str]) -> str:
+    if not files:
+        return ""
+    shown = "".join(f"<li>{html.escape(line)}</li>" for line in files[:50])
+    more = f"<p>… and {len(files) - 50:,} more</p>" if len(files) > 50 else ""
+    return _section(f"Files left out: {len(files):,}", f"<ul>{shown}</ul>{more}")
 
 
 def _table(rows: dict[str, Any]) -> str:
@@ -129,7 +248,11 @@ def _table(rows: dict[str, Any]) -> str:
 
 def _configuration(config: Config) -> dict[str, Any]:
     hidden = ("out", "resume", "quiet")
-    return {k: v for k, v in config.as_dict().items() if k not in hidden and v is not None}
+    return {
+        k.replace("_", " "): v
+        for k, v in config.as_dict().items()
+        if k not in hidden and v is not None
+    }
 
 
 def _environment() -> dict[str, Any]:

@@ -2,42 +2,75 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import lampas
 import lampas.nn as nn
-from lampas import models, optim
+from lampas import optim
+from lampas.cli.train import augment, zoo
 from lampas.cli.train.checkpoint import Progress
 from lampas.cli.train.config import OPTIMIZERS, WITH_MOMENTUM, Config
-from lampas.cli.train.data import jitter
+from lampas.cli.train.data import Inputs, fitted
 from lampas.cli.train.metrics import Evaluation
+from lampas.cli.train.schedule import rate
 from lampas.utils.data import DataLoader
 
 if TYPE_CHECKING:
+    from lampas import Tensor
     from lampas.nn import Module
     from lampas.optim import Optimizer
 
+Prepare = Callable[["Tensor"], "Tensor"]
+_PIXELS_AT_ONCE = 2**20  # of images evaluated together
 
-def create_model(config: Config, classes: int) -> Module:
+
+def create_model(config: Config, inputs: Inputs) -> Module:
     """Step 1: a model whose initial values depend on the seed alone."""
+    assert config.model is not None
     lampas.manual_seed(config.seed)
-    return models.create(config.model, classes)
+    channels = zoo.channels(config.model, inputs.channels)
+    return zoo.create(config.model, len(inputs.classes), channels, config.image_size or inputs.size)
 
 
-def define_loss() -> Module:
+def define_loss(config: Config) -> Module:
     """Step 2: how far the logits are from the right class."""
-    return nn.CrossEntropyLoss()
+    return nn.CrossEntropyLoss(label_smoothing=config.label_smoothing or 0.0)
 
 
 def create_optimizer(config: Config, model: Module) -> Optimizer:
     """Step 3: what changes the parameters so that the loss falls."""
-    options: dict[str, Any] = {"lr": config.lr}
+    options: dict[str, Any] = {} if config.lr is None else {"lr": config.lr}
     if config.optimizer in WITH_MOMENTUM:
         options["momentum"] = config.momentum
+    if config.optimizer == "sgd":
+        options["nesterov"] = config.nesterov
     if config.optimizer != "rprop":
         options["weight_decay"] = config.weight_decay
     return getattr(optim, OPTIMIZERS[config.optimizer])(model.parameters(), **options)
+
+
+def fitting(config: Config, inputs: Inputs) -> Prepare:
+    """A function that brings normalised images to the model's size and channels."""
+    assert config.model is not None
+    channels = zoo.channels(config.model, inputs.channels)
+    size = config.image_size or inputs.size
+    return functools.partial(fitted, channels=channels, size=size)
+
+
+def preparation(config: Config, inputs: Inputs) -> Prepare:
+    """The same for training: images are varied at random before."""
+    fit = fitting(config, inputs)
+    vary = augment.policy(config.augment or "none", inputs.mean, inputs.std)
+    return (lambda images: fit(vary(images))) if vary else fit
+
+
+def short_products(config: Config) -> Any:
+    """A context in which products are computed in the run's precision."""
+    return lampas.autocast(
+        "cpu", dtype=lampas.bfloat16, enabled=config.precision == "bfloat16", cache_enabled=False
+    )
 
 
 def train_epoch(
@@ -46,6 +79,7 @@ def train_epoch(
     optimizer: Optimizer,
     images: Any,
     config: Config,
+    prepare: Prepare,
     progress: Progress,
     after_step: Callable[[Progress, int], bool],
 ) -> bool:
@@ -56,12 +90,17 @@ def train_epoch(
     """
     model.train()
     loader = DataLoader(images, batch_size=config.batch_size, shuffle=True)
+    total = (config.epochs or 0) * len(loader)
     for inputs, labels in _remaining(loader, progress):
-        if config.augment:
-            inputs = jitter(inputs)
+        if config.schedule != "constant":
+            now = rate(config, progress.epoch * len(loader) + progress.step, total)
+            for group in optimizer.param_groups:
+                group["lr"] = now
+        inputs = prepare(inputs)
         optimizer.zero_grad()
-        outputs = model(inputs)
-        loss = criterion(outputs, labels)
+        with short_products(config):
+            outputs = model(inputs)
+            loss = criterion(outputs, labels)
         loss.backward()
         optimizer.step()
         progress.step += 1
@@ -88,20 +127,30 @@ def _remaining(loader: DataLoader[Any], progress: Progress) -> Iterator[Any]:
             yield batch
 
 
-def evaluate(model: Module, images: Any) -> Evaluation:
+def evaluate(model: Module, images: Any, config: Config, fit: Prepare) -> Evaluation:
     """Step 5: what the model makes of images it has not seen."""
     import numpy as np
 
     model.eval()
     labels, logits, losses = [], [], []
+    size = config.image_size or images.data.shape[1]
+    together = max(16, min(1000, _PIXELS_AT_ONCE // size**2))
     with lampas.no_grad():
-        for inputs, targets in DataLoader(images, batch_size=1000):
-            outputs = model(inputs)
+        for inputs, targets in DataLoader(images, batch_size=together):
+            with short_products(config):
+                outputs = model(fit(inputs))
+            outputs = outputs.float()
             each = nn.functional.cross_entropy(outputs, targets, reduction="none")
             labels.append(targets.numpy())
             logits.append(outputs.numpy())
             losses.append(each.numpy())
     raw = np.concatenate(logits)
-    shifted = np.exp(raw - raw.max(1, keepdims=True))
-    probabilities = shifted / shifted.sum(1, keepdims=True)
-    return Evaluation(np.concatenate(labels), raw.argmax(1), np.concatenate(losses), probabilities)
+    return Evaluation(np.concatenate(labels), raw.argmax(1), np.concatenate(losses), softmax(raw))
+
+
+def softmax(logits: Any) -> Any:
+    """Probabilities ``(N, classes)`` in NumPy."""
+    import numpy as np
+
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
