@@ -39,6 +39,9 @@ struct OpObject {
   vectorcallfunc vectorcall;
 };
 
+PyTypeObject* function_type = nullptr;
+PyTypeObject* method_type = nullptr;
+
 std::string type_names(PyObject* const* args, Py_ssize_t n, PyObject* names) {
   std::string s = "(";
   Py_ssize_t named = names ? PyTuple_GET_SIZE(names) : 0;
@@ -153,9 +156,13 @@ PyObject* op_signatures(PyObject* self, void*) {
     return out.release();
   });
 }
-// Pickles and copies by name.
+// Pickles and copies by name, as seen from the package: `Tensor.sum`, `linalg.svd`, `relu`.
 PyObject* op_reduce(PyObject* self, PyObject*) {
-  return to_py(reinterpret_cast<OpObject*>(self)->info->name);
+  std::string name = reinterpret_cast<OpObject*>(self)->info->name;
+  if (Py_TYPE(self) == method_type) return to_py("Tensor." + name);
+  for (const std::string space : {"linalg", "fft", "special"})
+    if (name.starts_with(space + "_")) name[space.size()] = '.';
+  return to_py(name);
 }
 PyObject* bind_method(PyObject* self, PyObject* instance, PyObject*) {
   if (!instance || instance == Py_None) return Owned::share(self).release();
@@ -186,9 +193,6 @@ PyTypeObject* make_type(const char* name, bool method) {
   PyType_Spec spec = {name, sizeof(OpObject), 0, flags, slots};
   return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
 }
-
-PyTypeObject* function_type = nullptr;
-PyTypeObject* method_type = nullptr;
 
 PyObject* make_op(PyTypeObject* type, OpInfo* info) {
   auto* o = PyObject_New(OpObject, type);

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -189,3 +192,8 @@ def test_cond() -> None:
     assert lampas.cond(True, lambda x: x + 1, lambda x: x - 1, (1,)) == 2
     with pytest.raises(RuntimeError, match="Expected pred"):
         lampas.cond(lampas.ones(2), lambda: 1, lambda: 2)
+
+
+def test_operators_pickle_and_copy_by_name() -> None:
+    for op in (lampas.relu, lampas.Tensor.add_, lampas.Tensor.item, lampas.linalg.svd):
+        assert pickle.loads(pickle.dumps(op)) is op and copy.deepcopy(op) is op

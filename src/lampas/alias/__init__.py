@@ -26,6 +26,7 @@ __all__ = ["install", "installed", "uninstall"]
 ROOTS = {"torch": "lampas", "torchvision": "lampas.vision"}
 # torchvision's release that belongs to the PyTorch release whose interface this is.
 VERSIONS = {"torch": f"{torch_version}+lampas", "torchvision": "0.28.0+lampas"}
+LEFT_OUT = "The documentation's page on differences lists what is left out and why."
 
 
 class _Root(ModuleType):
@@ -40,8 +41,8 @@ class _Root(ModuleType):
     def __getattr__(self, name: str) -> Any:
         try:
             return getattr(self.__dict__["_target"], name)
-        except AttributeError as e:
-            raise _missing(self.__name__, name, self.__dict__["_target"], e) from None
+        except AttributeError:
+            raise _missing(self.__name__, name, self.__dict__["_target"]) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         # The import system notes submodules here; a program's own settings reach lampas.
@@ -54,14 +55,25 @@ class _Root(ModuleType):
         return dir(self.__dict__["_target"])
 
 
-def _missing(owner: str, name: str, target: ModuleType, cause: AttributeError) -> AttributeError:
-    import difflib
+def torch_name(name: str) -> str:
+    """What a program that imports torch calls this part of Lampas.
 
-    near = difflib.get_close_matches(name, dir(target), n=3, cutoff=0.6)
-    hint = f" Did you mean: {', '.join(repr(n) for n in near)}?" if near else ""
+    >>> torch_name("lampas.nn"), torch_name("lampas.vision.models")
+    ('torch.nn', 'torchvision.models')
+    """
+    for root, real in sorted(ROOTS.items(), key=lambda item: -len(item[1])):
+        if name == real or name.startswith(real + "."):
+            return root + name[len(real) :]
+    return name
+
+
+def _missing(owner: str, name: str, target: ModuleType) -> AttributeError:
+    from lampas._suggest import nearest
+
+    near = ", ".join(repr(n) for n in nearest(name, dir(target)))
     return AttributeError(
-        f"module {owner!r} has no attribute {name!r}: Lampas does not have it.{hint} "
-        "The documentation's page on differences lists what is left out and why.",
+        f"module {owner!r} has no attribute {name!r}: Lampas does not have it. "
+        + (f"Nearest: {near}" if near else LEFT_OUT),
         name=name,
     )
 
@@ -88,19 +100,18 @@ class _Finder(MetaPathFinder, Loader):
         return spec
 
     def _no_module(self, name: str, real: str) -> ModuleNotFoundError:
-        import difflib
         import pkgutil
 
+        from lampas._suggest import nearest
+
         parent = importlib.import_module(real.rpartition(".")[0])
-        names = [m.name for m in pkgutil.iter_modules(getattr(parent, "__path__", []))]
-        near = difflib.get_close_matches(name.rpartition(".")[2], names, n=3, cutoff=0.5)
-        hint = (
-            f" Nearest: {', '.join(name.rpartition('.')[0] + '.' + n for n in near)}."
-            if near
-            else ""
-        )
+        owner, _, last = name.rpartition(".")
+        parts = [m.name for m in pkgutil.iter_modules(getattr(parent, "__path__", []))]
+        near = ", ".join(f"{owner}.{n}" for n in nearest(last, parts))
         return ModuleNotFoundError(
-            f"No module named {name!r}: Lampas does not have it.{hint}", name=name
+            f"No module named {name!r}: Lampas does not have it. "
+            + (f"Nearest: {near}" if near else LEFT_OUT),
+            name=name,
         )
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The command `lampas`: train, run, bench, doctor."""
+"""The command `lampas`: train, predict, run, bench, doctor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "train": "train a model on images, in five steps, with a report",
+    "predict": "say what a trained model makes of pictures",
     "run": "run a PyTorch program on Lampas, unmodified",
     "bench": "time typical operations, beside PyTorch if there is one",
     "doctor": "say what this machine offers, what is used, and what is wrong",
@@ -43,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     name, rest = arguments[0], arguments[1:]
     if name not in COMMANDS:
-        parser().parse_args([name])  # --help, --version, or an error that lists the commands
+        p = parser()
+        if not name.startswith("-"):
+            p.error(_unknown(name))
+        p.parse_args([name])  # --help, --version, or an error
         return 2
     from importlib import import_module
 
@@ -52,6 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as e:
         print(f"lampas {name}: {e}", file=sys.stderr)
         return 2
+
+
+def _unknown(name: str) -> str:
+    """What to say about a first argument that is no command."""
+    import difflib
+    from pathlib import Path
+
+    listed = f"there is no command {name!r}, only {', '.join(COMMANDS)}"
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    if near:
+        return f"{listed}; did you mean `lampas {near[0]}`?"
+    return f"{listed}; did you mean `lampas run {name}`?" if Path(name).exists() else listed
 
 
 class UsageError(Exception):

@@ -20,6 +20,7 @@ examples:
   lampas run train.py --epochs 3      a script with its arguments
   lampas run -m package.train         a module
   lampas run -c 'import torch; print(torch.__version__)'
+  lampas run - < train.py             a program from standard input
 
 `import torch` and `import torchvision` find Lampas. Arguments after the program are the program's.
 """
@@ -29,36 +30,30 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     p = argparse.ArgumentParser(
         prog="lampas run",
         description="Run a program written for PyTorch on Lampas.",
-        usage="lampas run [-m MODULE | -c CODE | SCRIPT] [ARGUMENT ...]",
+        usage="lampas run [-m MODULE | -c CODE | SCRIPT | -] [ARGUMENT ...]",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("-m", metavar="MODULE", dest="module", help="run a module, as python -m does")
     p.add_argument("-c", metavar="CODE", dest="code", help="run code given here")
-    p.add_argument(
-        "rest",
-        nargs=argparse.REMAINDER,
-        metavar="SCRIPT ARGUMENT",
-        help="a script and its arguments",
-    )
+    p.add_argument("rest", nargs="*", metavar="SCRIPT ARGUMENT", help="a script and its arguments")
     # What stands behind the program is not ours to read.
-    own = list(argv)
-    for i, a in enumerate(own):
+    for i, a in enumerate(argv):
         if a in ("-m", "-c"):
-            x = p.parse_args(own[: i + 2])
-            x.rest = own[i + 2 :]
+            x = p.parse_args(argv[: i + 2])
+            x.rest = list(argv[i + 2 :])
             return x
-        if not a.startswith("-"):
-            return p.parse_args([*own[:i], "--", *own[i:]])
-    x = p.parse_args(own)
+        if a == "-" or not a.startswith("-"):
+            x = p.parse_args([b for b in argv[:i] if b != "--"])
+            x.rest = list(argv[i:])
+            return x
+    p.parse_args(argv)
     p.error("nothing to run: give a script, -m MODULE or -c CODE")
-    return x
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the program; its exit status is ours."""
     x = _parse(argv)
-    rest = [a for i, a in enumerate(x.rest) if not (i == 0 and a == "--")]
     from lampas import alias
 
     try:
@@ -66,18 +61,24 @@ def main(argv: Sequence[str]) -> int:
     except RuntimeError as e:
         raise UsageError(str(e)) from None
     if x.module:
-        return _guarded(lambda: _run_module(x.module, rest))
+        return _guarded(lambda: _run_module(x.module, x.rest))
     if x.code is not None:
-        return _guarded(lambda: _run_code(x.code, rest))
-    return _run_script(*rest)
+        return _guarded(lambda: _run_code(x.code, x.rest))
+    return _run_script(*x.rest)
 
 
 def _run_script(script: str, *arguments: str) -> int:
+    if script == "-":
+        sys.argv = [script, *arguments]
+        _search_first("")
+        return _guarded(lambda: _execute_text(sys.stdin.read(), "<stdin>"))
     if not os.path.exists(script):
         near = _near_files(script)
         raise UsageError(f"no such file: {script}" + (f"; did you mean {near}?" if near else ""))
     if os.path.isdir(script) and not os.path.exists(os.path.join(script, "__main__.py")):
         raise UsageError(f"{script} is a folder without a __main__.py; name the script inside it")
+    if not os.access(script, os.R_OK):
+        raise UsageError(f"{script} may not be read by you: see its permissions")
     sys.argv = [script, *arguments]
     if os.path.isdir(script) or _is_archive(script):
         _search_first(script)
@@ -88,6 +89,8 @@ def _run_script(script: str, *arguments: str) -> int:
 
 def _is_archive(path: str) -> bool:
     """Whether a file is a zip archive that Python would run."""
+    if not os.path.isfile(path):  # a pipe gives its text once
+        return False
     with open(path, "rb") as file:
         return file.read(4) == b"PK\x03\x04"
 
@@ -156,7 +159,11 @@ def _execute_module(name: str) -> None:
 def _run_code(code: str, arguments: list[str]) -> None:
     sys.argv = ["-c", *arguments]
     _search_first("")
-    exec(compile(code, "<string>", "exec"), _main_module().__dict__)
+    _execute_text(code, "<string>")
+
+
+def _execute_text(code: str, name: str) -> None:
+    exec(compile(code, name, "exec"), _main_module().__dict__)
 
 
 def _guarded(run: Callable[[], Any]) -> int:
@@ -182,20 +189,30 @@ def _report(error: BaseException) -> None:
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     sys.excepthook(type(error), error.with_traceback(trace), trace)
-    if isinstance(error, ImportError) and (hint := _import_hint(error)):
+    if isinstance(error, (AttributeError, ImportError)) and (hint := _missing_name(str(error))):
         print(hint, file=sys.stderr)
 
 
-def _import_hint(error: ImportError) -> str:
-    """The nearest names, where a `from torch.x import y` found no y."""
-    import difflib
+# What Python says of a name that a module or Tensor lacks.
+_NO_NAME = (
+    r"cannot import name '(?P<name>\w+)' from '(?P<owner>(?:lampas|torch)[\w.]*)'",
+    r"module '(?P<owner>lampas[\w.]*)' has no attribute '(?P<name>\w+)'",
+    r"'(?P<owner>lampas\.Tensor)' object has no attribute '(?P<name>\w+)'",
+    r"type object '(?P<owner>lampas\.Tensor)' has no attribute '(?P<name>\w+)'",
+)
+
+
+def _missing_name(message: str) -> str:
+    """Says, of a name that Lampas lacks, which names are nearest; empty for other errors."""
     import re
 
-    match = re.match(r"cannot import name '(\w+)' from '(lampas[\w.]*|torch[\w.]*)'", str(error))
-    if not match:
+    from lampas import Tensor, _suggest, alias
+
+    match = next(filter(None, (re.match(pattern, message) for pattern in _NO_NAME)), None)
+    if match is None:
         return ""
-    module = sys.modules.get(match[2])
-    near = difflib.get_close_matches(match[1], dir(module), n=3, cutoff=0.6) if module else []
-    if not near:
-        return "Lampas does not have this name; the documentation's page on differences lists what is left out and why."  # noqa: E501
-    return f"Lampas does not have this name. Nearest: {', '.join(near)}"
+    owner, name = match["owner"], match["name"]
+    place: Any = Tensor if owner == "lampas.Tensor" else sys.modules.get(owner)
+    shown = alias.torch_name(owner)
+    near = ", ".join(f"{shown}.{n}" for n in _suggest.nearest(name, dir(place)))
+    return f"Lampas has no {shown}.{name}. " + (f"Nearest: {near}" if near else alias.LEFT_OUT)

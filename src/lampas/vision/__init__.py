@@ -46,3 +46,7 @@ def __getattr__(name: str) -> Any:
         if importlib.util.find_spec(full_name) is not None:
             return importlib.import_module(full_name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PARTS})

@@ -50,6 +50,12 @@ _REMEDIES = {
     "SIGTERM": "something asked it to stop",
 }
 
+_NOT_STARTED = (
+    "it could not start, and its own traceback above says why. By {!r} a worker imports the main "
+    "module anew: keep what starts the program under `if __name__ == '__main__':`, and the dataset "
+    "at the top level of a module that is not called __main__.py"
+)
+
 # The main process's ends of all pipes, for forked workers to close.
 _own_ends: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -59,6 +65,20 @@ def _default_context() -> Any:
     if chosen is None and sys.platform == "linux":
         return multiprocessing.get_context("fork")
     return multiprocessing.get_context(chosen)
+
+
+def _start_helpers(method: str) -> None:
+    """Starts what spawned processes depend on, while interrupts are let through as usual.
+
+    The tracker's start would end the blocking that a first worker is to inherit, and the server
+    would hand the blocking on to all processes that the program starts through it.
+    """
+    if method != "fork" and sys.platform != "win32":
+        from multiprocessing import forkserver, resource_tracker
+
+        resource_tracker.ensure_running()
+        if method == "forkserver":
+            forkserver.ensure_running()
 
 
 @contextmanager
@@ -79,10 +99,12 @@ class _Workers:
 
     def __init__(self, context: Any, setups: list[WorkerSetup]) -> None:
         self.owner = os.getpid()
+        self.method = context.get_start_method()
         self.processes: list[Any] = []
         self.receivers: list[Receiver] = []
         self.stopped = False
         try:
+            _start_helpers(self.method)
             for setup in setups:
                 self._start(context, setup)
         except BaseException:
@@ -92,7 +114,7 @@ class _Workers:
     def _start(self, context: Any, setup: WorkerSetup) -> None:
         mine, theirs = context.Pipe(duplex=True)
         receiver = Receiver(mine)
-        forked = context.get_start_method() == "fork"
+        forked = self.method == "fork"
         ends = [end for end in (mine, receiver.socket) if end is not None]
         inherited = [*_own_ends, *ends] if forked else []
         process = context.Process(target=worker_main, args=(setup, theirs, inherited), daemon=True)
@@ -105,7 +127,7 @@ class _Workers:
             if forked:
                 raise
             raise type(error)(
-                f"{error}\nWorkers are started by {context.get_start_method()!r}, which pickles "
+                f"{error}\nWorkers are started by {self.method!r}, which pickles "
                 "the dataset, collate_fn and worker_init_fn: none may be a lambda or defined "
                 "within a function. Where available, multiprocessing_context='fork' needs no "
                 "pickling."
@@ -152,6 +174,9 @@ class _Workers:
         else:
             how = f"ended with exit code {code}"
             remedy = "the dataset, collate_fn or worker_init_fn ended the process"
+            if self.method != "fork" and not self.receivers[worker].heard:
+                how += " before it loaded anything"
+                remedy = _NOT_STARTED.format(self.method)
         return (
             f"DataLoader worker (pid(s) {process.pid}) exited unexpectedly: worker {worker} "
             f"{how}. Likely: {remedy}."

@@ -144,6 +144,7 @@ class Receiver:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        self.heard = False  # whether anything has come
         self.warned = False
         self.socket: socket.socket | None = None
         if hasattr(os, "memfd_create") and hasattr(socket, "recv_fds"):
@@ -157,6 +158,7 @@ class Receiver:
             OSError: no more files can be opened.
         """
         payload, sizes, shared, trouble = pickle.loads(self.connection.recv_bytes())
+        self.heard = True
         starts, total = _places(sizes)
         if trouble is not None and not self.warned:
             self.warned = True
