@@ -4,20 +4,12 @@
 #include <algorithm>
 #include <atomic>
 
+#include "kernels/conv_filters.h"
 #include "kernels/conv_patches.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-constexpr int64_t kDepth = 288;  // rows of patches at a time: a packed panel fits level 1
-
-int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
-
-void run_tasks(int64_t n, void (*task)(void*, int64_t), void* job, const Env& env, double flops) {
-  if (flops > 400000 && n > 1) return env.parallel(n, task, job);
-  for (int64_t i = 0; i < n; ++i) task(job, i);
-}
-
 // ---- y = w * patches
 // --------------------------------------------------------------------------------
 template <class T>
@@ -27,85 +19,56 @@ struct Correlate : Block<T> {
 
   const ConvShape& s;
   Patches<T> patches;
-  const T *w, *bias;
+  Filters<T> filters;
+  const T* bias;
   T* y;
   const Env& env;
-  int64_t positions, panels, R, row_blocks, step_channels, steps;
-  int64_t group_panels, groups, row_groups;
-  T *a = nullptr, *b = nullptr;  // filters; patches where several tasks need the same
+  int64_t positions, panels, group_panels, groups, row_groups;
+  T* b = nullptr;  // patches where several tasks need the same
   std::atomic<bool> failed = false;
 
   Correlate(const ConvShape& shape, const void* x, const void* w_, const void* bias_, void* y_,
             const Env& e)
       : s(shape),
         patches(s, x),
-        w(static_cast<const T*>(w_)),
+        filters(s, static_cast<const T*>(w_)),
         bias(static_cast<const T*>(bias_)),
         y(static_cast<T*>(y_)),
         env(e) {
     positions = s.images * s.out_size();
     panels = blocks_of(positions, NR);
-    R = even_rows(s.outputs);
-    row_blocks = blocks_of(s.outputs, R);
-    steps = blocks_of(s.channels, std::clamp<int64_t>(kDepth / s.taps, 1, s.channels));
-    step_channels = blocks_of(s.channels, steps);
-    steps = blocks_of(s.channels, step_channels);
     // Many filters for few positions: a filter is read once for all of them, by tasks that split
     // the filters. Otherwise tasks split the positions.
-    int64_t filters = s.outputs * s.channels * s.taps;
-    bool few = panels < 64 && filters * static_cast<int64_t>(sizeof(T)) > (1 << 18);
+    bool few = panels < 64 && filters.size() * static_cast<int64_t>(sizeof(T)) > (1 << 18);
     group_panels = few ? std::min<int64_t>(8, panels) : std::clamp<int64_t>(panels / 16, 1, 8);
     groups = blocks_of(panels, group_panels);
-    row_groups = few ? std::clamp<int64_t>(16 / groups, 1, row_blocks) : 1;
+    row_groups = few ? std::clamp<int64_t>(16 / groups, 1, filters.row_blocks) : 1;
   }
   double flops() const {
     return 2.0 * static_cast<double>(s.outputs * s.channels * s.taps) *
            static_cast<double>(positions);
   }
-  int64_t depth(int64_t step) const {
-    return (std::min(s.channels, (step + 1) * step_channels) - step * step_channels) * s.taps;
-  }
-  T* packed_a(int64_t step, int64_t block) const {
-    return a + step * step_channels * s.taps * row_blocks * R + block * depth(step) * R;
-  }
-
   bool run() {
     const int64_t k = s.channels * s.taps;
-    Scratch<T> filters(env, row_blocks * R * k), shared(env, row_groups > 1 ? k * panels * NR : 1);
-    if (!filters || !shared) return false;
-    a = filters.get();
-    run_tasks(steps * row_blocks, pack_filters, this, env,
-              4.0 * static_cast<double>(s.outputs * k));
+    Scratch<T> a(env, filters.size()), shared(env, row_groups > 1 ? k * panels * NR : 1);
+    if (!a || !shared) return false;
+    filters.pack(a.get(), env);
     if (row_groups > 1) {
       b = shared.get();
-      run_tasks(steps * panels, pack_shared, this, env, 4.0 * static_cast<double>(k * positions));
+      run_tasks(filters.steps * panels, pack_shared, this, env, 4.0 * static_cast<double>(k * positions));
     }
     run_tasks(groups * row_groups, compute, this, env, flops());
     return !failed;
   }
 
-  static void pack_filters(void* job, int64_t task) {
-    auto& j = *static_cast<Correlate*>(job);
-    const ConvShape& s = j.s;
-    int64_t step = task / j.row_blocks, block = task % j.row_blocks;
-    int64_t c0 = step * j.step_channels, c1 = std::min(s.channels, c0 + j.step_channels);
-    int64_t first = block * j.R, n = std::min(j.R, s.outputs - first);
-    T* to = j.packed_a(step, block);
-    for (int64_t c = c0; c < c1; ++c)
-      for (int64_t t = 0; t < s.taps; ++t, to += j.R) {
-        const T* from = j.w + first * s.w_output + c * s.w_channel + s.w_tap[t];
-        for (int64_t r = 0; r < n; ++r) to[r] = from[r * s.w_output];
-      }
-  }
   void pack_panel(int64_t step, int64_t panel, T* to) const {
     int64_t begin = panel * NR, n = std::min<int64_t>(NR, positions - begin);
     Positions where(s, begin, begin + n);
-    int64_t c0 = step * step_channels, c1 = std::min(s.channels, c0 + step_channels);
-    if (n < NR) std::fill(to, to + depth(step) * NR, T(0));
-    patches.fill(where, c0, c1, 0, s.taps, to, NR);
+    if (n < NR) std::fill(to, to + filters.depth(step) * NR, T(0));
+    patches.fill(where, filters.first_channel(step), filters.end_channel(step), 0, s.taps, to, NR);
   }
   T* shared_panel(int64_t step, int64_t panel) const {
-    return b + (step * step_channels * s.taps * panels + panel * depth(step)) * NR;
+    return b + (filters.first_channel(step) * s.taps * panels + panel * filters.depth(step)) * NR;
   }
   static void pack_shared(void* job, int64_t task) {
     auto& j = *static_cast<Correlate*>(job);
@@ -117,16 +80,16 @@ struct Correlate : Block<T> {
     auto& j = *static_cast<Correlate*>(job);
     int64_t group = task / j.row_groups, part = task % j.row_groups;
     int64_t p0 = group * j.group_panels, p1 = std::min(j.panels, p0 + j.group_panels);
-    int64_t per = blocks_of(j.row_blocks, j.row_groups), r0 = part * per,
-            r1 = std::min(j.row_blocks, r0 + per);
-    Scratch<T> buffer(j.env, j.b ? 1 : (p1 - p0) * j.depth(0) * NR);
+    int64_t per = blocks_of(j.filters.row_blocks, j.row_groups), r0 = part * per,
+            r1 = std::min(j.filters.row_blocks, r0 + per);
+    Scratch<T> buffer(j.env, j.b ? 1 : (p1 - p0) * j.filters.depth(0) * NR);
     if (!buffer) {
       j.failed = true;
       return;
     }
     T* own = j.b ? nullptr : buffer.get();
-    for (int64_t step = 0; step < j.steps; ++step) {
-      int64_t size = j.depth(step) * NR;
+    for (int64_t step = 0; step < j.filters.steps; ++step) {
+      int64_t size = j.filters.depth(step) * NR;
       if (own)
         for (int64_t p = p0; p < p1; ++p) j.pack_panel(step, p, own + (p - p0) * size);
       for (int64_t block = r0; block < r1; ++block)
@@ -137,11 +100,12 @@ struct Correlate : Block<T> {
 
   void multiply(int64_t step, int64_t block, int64_t panel, const T* packed_b) const {
     int64_t begin = panel * NR, n = std::min<int64_t>(NR, positions - begin);
-    int64_t size = s.out_size(), image = begin / size, at = begin % size, row = block * R;
+    int64_t size = s.out_size(), image = begin / size, at = begin % size, R = filters.R,
+            row = block * R;
     int r = static_cast<int>(std::min(R, s.outputs - row));
     T* to = y + image * s.y_image + row * s.y_output + at;
-    Tile t{packed_a(step, block), packed_b, 1, R, NR, depth(step), to, s.y_output};
-    t.row_bias = bias && step == steps - 1 ? bias + row : nullptr;
+    Tile t{filters.packed(step, block), packed_b, 1, R, NR, filters.depth(step), to, s.y_output};
+    t.row_bias = bias && step == filters.steps - 1 ? bias + row : nullptr;
     if (at + n <= size) {
       t.accumulate = step > 0;
       return rows(t, r, static_cast<int>(n));
@@ -208,12 +172,17 @@ struct WeightGrad : Block<T> {
               4.0 * static_cast<double>(positions * s.outputs));
     run_tasks(chunks * groups, compute, this, env,
               2.0 * static_cast<double>(one) * static_cast<double>(positions));
-    for (int64_t i = 0; partial && i < one; ++i) {
-      T sum = partial[i];
-      for (int64_t k = 1; k < chunks; ++k) sum += partial[k * one + i];
-      gw[i] = sum;
-    }
+    if (partial)
+      run_tasks(blocks_of(one, kSum), add, this, env, static_cast<double>(one * chunks));
     return !failed;
+  }
+  static constexpr int64_t kSum = 4096;
+  static void add(void* job, int64_t task) {
+    auto& j = *static_cast<WeightGrad*>(job);
+    const int64_t one = j.s.outputs * j.columns, i0 = task * kSum, i1 = std::min(one, i0 + kSum);
+    std::copy(j.partial + i0, j.partial + i1, j.gw + i0);
+    for (int64_t k = 1; k < j.chunks; ++k)
+      for (int64_t i = i0; i < i1; ++i) j.gw[i] += j.partial[k * one + i];
   }
 
   static void pack_gradient(void* job, int64_t task) {
@@ -225,8 +194,7 @@ struct WeightGrad : Block<T> {
     for (int64_t left = j.span_length(span); left > 0;) {
       int64_t image = p / size, at = p % size, length = std::min(left, size - at);
       const T* from = j.gy + image * s.y_image + block * j.R * s.y_output + at;
-      for (int64_t k = 0; k < length; ++k)
-        for (int64_t r = 0; r < n; ++r) to[k * j.R + r] = from[r * s.y_output + k];
+      pack_rows(from, s.y_output, n, length, to, j.R);
       to += length * j.R;
       p += length;
       left -= length;
@@ -294,6 +262,8 @@ template <class T>
 bool correlate(const ConvShape& s, const void* x, const void* w, const void* bias, void* y,
                const Env& env) {
   const bool fast = std::is_same_v<T, float> && winograd_pays(s);
+  bool rows = false;
+  if constexpr (!std::is_integral_v<T>) rows = rows_pay<T>(s);
   for (int64_t g = 0; g < s.groups; ++g) {
     const T *xg = advance<T>(x, g * s.x_group), *wg = advance<T>(w, g * s.w_group),
             *bg = advance<T>(bias, g * s.outputs);
@@ -301,7 +271,9 @@ bool correlate(const ConvShape& s, const void* x, const void* w, const void* bia
     bool done = false;
     if constexpr (std::is_same_v<T, float>)
       if (fast) done = winograd_correlate(s, xg, wg, bg, yg, env);
-    if (!fast) done = Correlate<T>(s, xg, wg, bg, yg, env).run();
+    if constexpr (!std::is_integral_v<T>)
+      if (!fast && rows) done = rows_correlate(s, xg, wg, bg, yg, env);
+    if (!fast && !rows) done = Correlate<T>(s, xg, wg, bg, yg, env).run();
     if (!done) return false;
   }
   return true;
@@ -309,13 +281,17 @@ bool correlate(const ConvShape& s, const void* x, const void* w, const void* bia
 template <class T>
 bool weight_grad(const ConvShape& s, const void* x, const void* gy, void* gw, const Env& env) {
   const bool fast = std::is_same_v<T, float> && winograd_pays(s);
+  bool rows = false;
+  if constexpr (!std::is_integral_v<T>) rows = rows_grad_pay<T>(s);
   for (int64_t g = 0; g < s.groups; ++g) {
     const T *xg = advance<T>(x, g * s.x_group), *gyg = advance<T>(gy, g * s.y_group);
     T* gwg = static_cast<T*>(gw) + g * s.w_group;
     bool done = false;
     if constexpr (std::is_same_v<T, float>)
       if (fast) done = winograd_weight_grad(s, xg, gyg, gwg, env);
-    if (!fast) done = WeightGrad<T>(s, xg, gyg, gwg, env).run();
+    if constexpr (!std::is_integral_v<T>)
+      if (!fast && rows) done = rows_weight_grad(s, xg, gyg, gwg, env);
+    if (!fast && !rows) done = WeightGrad<T>(s, xg, gyg, gwg, env).run();
     if (!done) return false;
   }
   return true;

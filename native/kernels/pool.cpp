@@ -24,12 +24,14 @@ void for_stride(int64_t stride, const F& f) {
       return f(stride);
   }
 }
-// f(first, width) with a width that is mostly the constant kBlock.
-template <class F>
-void for_blocks(int64_t n, const F& f) {
-  int64_t j = 0;
-  for (; j + kBlock <= n; j += kBlock) f(j, std::integral_constant<int64_t, kBlock>());
-  if (j < n) f(j, n - j);
+// f(first, width) with constant widths: blocks, and halves of them for the rest.
+template <int64_t kWidth = kBlock, class F>
+void for_blocks(int64_t n, const F& f, int64_t j = 0) {
+  for (; j + kWidth <= n; j += kWidth) f(j, std::integral_constant<int64_t, kWidth>());
+  if constexpr (kWidth > 4)
+    for_blocks<kWidth / 2>(n, f, j);
+  else if (j < n)
+    f(j, n - j);
 }
 
 template <class T>
