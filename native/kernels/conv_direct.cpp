@@ -55,7 +55,8 @@ struct Correlate : Block<T> {
     filters.pack(a.get(), env);
     if (row_groups > 1) {
       b = shared.get();
-      run_tasks(filters.steps * panels, pack_shared, this, env, 4.0 * static_cast<double>(k * positions));
+      run_tasks(filters.steps * panels, pack_shared, this, env,
+                4.0 * static_cast<double>(k * positions));
     }
     run_tasks(groups * row_groups, compute, this, env, flops());
     return !failed;
@@ -172,8 +173,7 @@ struct WeightGrad : Block<T> {
               4.0 * static_cast<double>(positions * s.outputs));
     run_tasks(chunks * groups, compute, this, env,
               2.0 * static_cast<double>(one) * static_cast<double>(positions));
-    if (partial)
-      run_tasks(blocks_of(one, kSum), add, this, env, static_cast<double>(one * chunks));
+    if (partial) run_tasks(blocks_of(one, kSum), add, this, env, static_cast<double>(one * chunks));
     return !failed;
   }
   static constexpr int64_t kSum = 4096;

@@ -15,15 +15,15 @@ inline void run_tasks(int64_t n, void (*task)(void*, int64_t), void* job, const 
   for (int64_t i = 0; i < n; ++i) task(job, i);
 }
 
-// to[k * R + r] = from[r * from_row + k] for r < n <= R, k < depth; the rest of a row of `to` may be
-// overwritten.
+// to[k * R + r] = from[r * from_row + k] for r < n <= R, k < depth; the rest of a row of `to` may
+// be overwritten.
 template <class T>
 void pack_rows(const T* from, int64_t from_row, int64_t n, int64_t depth, T* to, int64_t R) {
   constexpr int64_t lanes = Block<T>::lanes, most = (kBlockRows + lanes - 1) / lanes * lanes;
   int64_t k = 0, width = blocks_of(n, lanes) * lanes;
   // What is written are vectors: they reach beyond their row, into rows that come later.
   if (2 * n >= width)
-    for (T in[lanes * lanes], out[lanes * most]; k + 2 * lanes <= depth; k += lanes) {
+    for (T in [lanes * lanes], out[lanes * most]; k + 2 * lanes <= depth; k += lanes) {
       for (int64_t first = 0; first < width; first += lanes) {
         for (int64_t r = 0; r < lanes; ++r)
           std::memcpy(in + r * lanes, from + std::min(first + r, n - 1) * from_row + k,

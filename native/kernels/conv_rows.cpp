@@ -32,8 +32,8 @@ struct Correlate {
       : s(shape), in(s), filters(s, w), x(x_), bias(bias_), y(y_), env(e) {
     // A task's rows stay in level 2, and there are tasks enough to share.
     int64_t one = in.in_place ? s.stride[1] * s.in[2] * s.channels : in.buffer(s.channels, 1);
-    int64_t fit = std::clamp<int64_t>((192 << 10) / static_cast<int64_t>(sizeof(T)) / one, 1,
-                                      s.out[1]);
+    int64_t fit =
+        std::clamp<int64_t>((192 << 10) / static_cast<int64_t>(sizeof(T)) / one, 1, s.out[1]);
     parts = std::max(blocks_of(s.out[1], fit), std::min(blocks_of(16, s.images), s.out[1]));
     rows = blocks_of(s.out[1], parts);
     parts = blocks_of(s.out[1], rows);
@@ -90,8 +90,7 @@ struct Correlate {
           p.to[i] = to + h * s.out[2] + c;
           p.skip[i] = k % in.vectors * lanes - c;
         }
-        for (int64_t block = 0; block < filters.row_blocks; ++block)
-          rows_of(step, block, p, width);
+        for (int64_t block = 0; block < filters.row_blocks; ++block) rows_of(step, block, p, width);
       }
   }
   template <int N>

@@ -1,6 +1,6 @@
-// Images of two dimensions as vectors of outputs meet them: a vector lies in one row of outputs, and
-// every tap of it is a run of memory. Where that is not so already, rows are copied into a buffer
-// with zeros around them and with columns that are alike modulo the stride side by side.
+// Images of two dimensions as vectors of outputs meet them: a vector lies in one row of outputs,
+// and every tap of it is a run of memory. Where that is not so already, rows are copied into a
+// buffer with zeros around them and with columns that are alike modulo the stride side by side.
 #pragma once
 #include <algorithm>
 #include <cstring>
@@ -27,9 +27,9 @@ struct Rows {
   static constexpr int64_t lanes = Block<T>::lanes;
 
   const ConvShape& s;
-  int64_t lo[2], hi[2];     // of the taps, down and across
-  int64_t vectors;          // in a row of outputs; the last of them overlaps the one before it
-  int64_t pitch, row;       // a row's columns of one phase, and of all
+  int64_t lo[2], hi[2];  // of the taps, down and across
+  int64_t vectors;       // in a row of outputs; the last of them overlaps the one before it
+  int64_t pitch, row;    // a row's columns of one phase, and of all
   bool in_place;
 
   explicit Rows(const ConvShape& shape) : s(shape) {

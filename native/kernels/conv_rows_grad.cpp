@@ -34,7 +34,8 @@ struct WeightGrad {
   WeightGrad(const ConvShape& shape, const T* x_, const T* gy_, T* gw_, const Env& e)
       : s(shape), in(s), x(x_), gy(gy_), gw(gw_), env(e) {
     int64_t size = in.in_place ? s.in[1] * s.in[2] : in.buffer(1, s.out[1]);
-    block = std::clamp<int64_t>((160 << 10) / static_cast<int64_t>(sizeof(T)) / size, 1, s.channels);
+    block =
+        std::clamp<int64_t>((160 << 10) / static_cast<int64_t>(sizeof(T)) / size, 1, s.channels);
     tiles = blocks_of(s.outputs, kOutputs);
     chunks = std::min<int64_t>(16, s.images);
     images = blocks_of(s.images, chunks);
@@ -80,8 +81,7 @@ struct WeightGrad {
     for (int64_t i = chunk * j.images; i < std::min(s.images, (chunk + 1) * j.images); ++i)
       for (int64_t c = 0; c < s.channels; c += j.block) {
         int64_t end = std::min(s.channels, c + j.block);
-        const T* from =
-            j.in.load(j.x + i * s.x_image, c, end, 0, s.out[1], buffer.get());
+        const T* from = j.in.load(j.x + i * s.x_image, c, end, 0, s.out[1], buffer.get());
         for (int64_t o = first; o < last; o += kOutputs)
           j.outputs(from, offsets.get(), (end - c) * s.taps, j.gy + i * s.y_image, o,
                     sums + c * s.taps);

@@ -1,8 +1,10 @@
 #include "kernels/pool.h"
 
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
+#include "kernels/gemm_block.h"
 #include "kernels/table.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
@@ -34,33 +36,76 @@ void for_blocks(int64_t n, const F& f, int64_t j = 0) {
     f(j, n - j);
 }
 
+// Elements 0, st, 2 st, ... as a vector.
+template <class T, int W, int... kI>
+[[gnu::always_inline]] inline void load(const T* from, int64_t st, Vector<T, W>& a,
+                                        std::integer_sequence<int, kI...>) {
+  Vector<T, W> b = {};
+  if (st == 1) {
+    std::memcpy(&a, from, sizeof(a));
+  } else if (st == 2) {
+    std::memcpy(&a, from, sizeof(a));
+    std::memcpy(&b, from + W - 1, sizeof(b));  // not one element beyond the last
+    a = shuffle<T, W, (kI < W / 2 ? 2 * kI : 2 * kI + 1)...>(a, b);
+  } else {
+    for (int i = 0; i < W; ++i) a[i] = from[i * st];
+  }
+}
+
+template <class T>
+struct MaxRow {
+  using Index = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+  const T* x;
+  int64_t stride;
+  const int64_t* offsets;
+  int64_t taps;
+  T* y;
+  int64_t* at;
+
+  // W outputs at a time from j on, then fewer.
+  template <int W>
+  void run(int64_t j, int64_t n) const {
+    for (; j + W <= n; j += W) block<W>(j);
+    if constexpr (W > 4)
+      run<W / 2>(j, n);
+    else
+      for (; j < n; ++j) one(j);
+  }
+  template <int W>
+  void block(int64_t j) const {
+    constexpr std::make_integer_sequence<int, W> lanes{};
+    const T* from = x + j * stride;
+    Vector<T, W> top = {}, v = {};
+    load<T, W>(from + offsets[0], stride, top, lanes);
+    Vector<Index, W> where = static_cast<Index>(offsets[0]) - Vector<Index, W>{};
+    for (int64_t t = 1; t < taps; ++t) {
+      load<T, W>(from + offsets[t], stride, v, lanes);
+      auto more = (v > top) | (v != v);
+      top = more ? v : top;
+      where = more ? static_cast<Index>(offsets[t]) - Vector<Index, W>{} : where;
+    }
+    std::memcpy(y + j, &top, sizeof(top));
+    for (int i = 0; i < W; ++i) at[j + i] = (j + i) * stride + where[i];
+  }
+  void one(int64_t j) const {
+    const T* from = x + j * stride;
+    T top = from[offsets[0]];
+    int64_t where = offsets[0];
+    for (int64_t t = 1; t < taps; ++t) {
+      const T v = from[offsets[t]];
+      if (!(v > top || v != v)) continue;
+      top = v;
+      where = offsets[t];
+    }
+    y[j] = top;
+    at[j] = j * stride + where;
+  }
+};
 template <class T>
 void max_row(const void* in, int64_t stride, const int64_t* offsets, int64_t taps, int64_t n,
              void* out, int64_t* at) {
-  using Index = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-  const T* x = static_cast<const T*>(in);
-  T* y = static_cast<T*>(out);
-  for_stride(stride, [&](auto st) {
-    for_blocks(n, [&](int64_t first, auto width) {
-      T top[kBlock];
-      Index tap[kBlock] = {};
-      const T* from = x + first * st + offsets[0];
-      for (int64_t j = 0; j < width; ++j) top[j] = from[j * st];
-      for (int64_t t = 1; t < taps; ++t) {
-        from = x + first * st + offsets[t];
-        for (int64_t j = 0; j < width; ++j) {
-          const T v = from[j * st];
-          const bool more = (v > top[j]) | (v != v);
-          top[j] = more ? v : top[j];
-          tap[j] = more ? static_cast<Index>(t) : tap[j];
-        }
-      }
-      for (int64_t j = 0; j < width; ++j) {
-        y[first + j] = top[j];
-        at[first + j] = (first + j) * st + offsets[tap[j]];
-      }
-    });
-  });
+  MaxRow<T> row{static_cast<const T*>(in), stride, offsets, taps, static_cast<T*>(out), at};
+  row.template run<Block<T>::lanes>(0, n);
 }
 
 template <class T>

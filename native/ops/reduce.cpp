@@ -80,6 +80,37 @@ Lines lines(const Tensor& x, const std::vector<char>& r) {
 
 constexpr int64_t kBlock = 1 << 16;  // elements of a row that one task reduces
 
+// What joins partial results: sums of squares are only summed, and so on.
+Reduce joining(Reduce r) {
+  switch (r) {
+    case Reduce::SumSquares:
+    case Reduce::SumAbs:
+    case Reduce::CountNonzero:
+      return Reduce::Sum;
+    case Reduce::MaxAbs:
+      return Reduce::Max;
+    case Reduce::MinAbs:
+      return Reduce::Min;
+    default:
+      return r;
+  }
+}
+
+// The last dimensions that are reduced, where others are too but not all in between: they lie side
+// by side, so reducing them first spares a copy. Empty where there is nothing to gain.
+Dims reduced_first(const Tensor& x, const std::vector<char>& flags) {
+  Dims last;
+  int64_t n = 1;
+  size_t i = flags.size();
+  while (i > 0 && flags[i - 1]) {
+    last.push_back(static_cast<int64_t>(--i));
+    n *= x.sizes()[i];
+  }
+  bool more = std::find(flags.begin(), flags.begin() + static_cast<int64_t>(i), 1) !=
+              flags.begin() + static_cast<int64_t>(i);
+  return more && n >= 16 && x.is_contiguous() ? last : Dims{};
+}
+
 // Many elements into one: fixed blocks, whose results are reduced in turn.
 void reduce_long_row(Reduce r, DType d, char* out, const char* in, int64_t n) {
   const auto& k = dispatch().reduce;
@@ -93,13 +124,7 @@ void reduce_long_row(Reduce r, DType d, char* out, const char* in, int64_t n) {
   parallel_for(blocks, [&](int64_t b) {
     row(p + b * item_to, in + b * kBlock * item, std::min(kBlock, n - b * kBlock));
   });
-  // Partial sums of squares are only summed, and so on.
-  Reduce again = r == Reduce::SumSquares || r == Reduce::SumAbs || r == Reduce::CountNonzero
-                     ? Reduce::Sum
-                 : r == Reduce::MaxAbs ? Reduce::Max
-                 : r == Reduce::MinAbs ? Reduce::Min
-                                       : r;
-  k.row[static_cast<int>(again)][static_cast<int>(to)](out, p, blocks);
+  k.row[static_cast<int>(joining(r))][static_cast<int>(to)](out, p, blocks);
 }
 
 void reduce_columns(Reduce r, DType d, char* out, const char* in, const Lines& l) {
@@ -127,12 +152,7 @@ void reduce_columns(Reduce r, DType d, char* out, const char* in, const Lines& l
     cols(p + t * l.inner * item_to, in + (o * l.n + b * tall) * l.inner * item,
          std::min(tall, l.n - b * tall), l.inner, l.inner);
   });
-  Reduce again = r == Reduce::SumSquares || r == Reduce::SumAbs || r == Reduce::CountNonzero
-                     ? Reduce::Sum
-                 : r == Reduce::MaxAbs ? Reduce::Max
-                 : r == Reduce::MinAbs ? Reduce::Min
-                                       : r;
-  auto join = k.cols[static_cast<int>(again)][static_cast<int>(to)];
+  auto join = k.cols[static_cast<int>(joining(r))][static_cast<int>(to)];
   for (int64_t o = 0; o < l.outer; ++o)
     join(out + o * l.inner * item_to, p + o * blocks * l.inner * item_to, blocks, l.inner, l.inner);
 }
@@ -148,6 +168,9 @@ Tensor reduce_raw(Reduce r, const Tensor& given, const OptDims& dims, bool keepd
   if (!x.is_meta() && y.numel()) {
     if (x.numel() == 0) {
       fill_raw(y, empty_value);
+    } else if (Dims first = reduced_first(x, flags); !first.empty()) {
+      y = reduce_raw(joining(r), reduce_raw(r, x, first, true, empty_value), dims, keepdim,
+                     empty_value);
     } else {
       Lines l = lines(x, flags);
       auto* out = static_cast<char*>(y.data());
