@@ -53,6 +53,16 @@ struct Depthwise {
     return ((s.tap[t][0] - lo[0]) * size[1] + s.tap[t][1] - lo[1]) * row +
            col % s.stride[2] * pitch + col / s.stride[2];
   }
+  static void copy(const T* from, int64_t n, T* to) {
+    if (n < lanes) {
+      for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+      return;
+    }
+    for (int64_t i = 0; i < n; i += lanes) {
+      int64_t c = std::min(i, n - lanes);
+      *reinterpret_cast<V*>(to + c) = *reinterpret_cast<const V*>(from + c);
+    }
+  }
   // The buffer starts as zeros; what lies outside the image is never written.
   void pad(const T* plane, T* to) const {
     const int64_t st = s.stride[2], w0 = std::max<int64_t>(0, lo[2]),
@@ -62,7 +72,7 @@ struct Depthwise {
         const T* from = plane + (d * s.in[1] + h) * s.in[2];
         T* line = to + ((d - lo[0]) * size[1] + h - lo[1]) * row;
         if (st == 1)
-          for (int64_t i = w0; i < w1; ++i) line[i - lo[2]] = from[i];
+          copy(from + w0, w1 - w0, line + w0 - lo[2]);
         else
           for (int64_t i = w0; i < w1; ++i)
             line[(i - lo[2]) % st * pitch + (i - lo[2]) / st] = from[i];
@@ -72,7 +82,9 @@ struct Depthwise {
   template <int R>
   void output_rows(const T* buffer, const int64_t* offsets, const T* filter, T start, T* out,
                    int64_t down) const {
-    for (int64_t c = 0; c < s.out[2]; c += lanes) {
+    for (int64_t i = 0; i < s.out[2]; i += lanes) {
+      // The last vector overlaps the one before it.
+      const int64_t c = std::max<int64_t>(0, std::min(i, s.out[2] - lanes));
       V acc[R];
       for (int r = 0; r < R; ++r) acc[r] = start - V{};
       for (int64_t t = 0; t < s.taps; ++t) {
@@ -81,13 +93,12 @@ struct Depthwise {
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) acc[r] += f * *reinterpret_cast<const V*>(from + r * down);
       }
-      int64_t n = std::min(lanes, s.out[2] - c);
       for (int r = 0; r < R; ++r) {
         T* to = out + r * s.out[2] + c;
-        if (n == lanes)
+        if (s.out[2] >= lanes)
           *reinterpret_cast<V*>(to) = acc[r];
         else
-          std::memcpy(to, &acc[r], static_cast<size_t>(n) * sizeof(T));
+          std::memcpy(to, &acc[r], static_cast<size_t>(s.out[2]) * sizeof(T));
       }
     }
   }

@@ -15,7 +15,7 @@ namespace {
 template <class T>
 struct Correlate {
   using V = typename Rows<T>::V;
-  static constexpr int64_t lanes = Rows<T>::lanes;
+  static constexpr int lanes = Rows<T>::lanes;
   static constexpr int kFew = 4, kWide = 4;  // so few outputs take so many vectors at once
 
   const ConvShape& s;
@@ -64,41 +64,49 @@ struct Correlate {
     const T* from = j.in.load(j.x + image * s.x_image, 0, s.channels, h0, j.rows, buffer.get());
     T* to = j.y + image * s.y_image + h0 * s.out[2];
     int64_t n = std::min(j.rows, s.out[1] - h0);
-    if (j.filters.R <= kFew)
-      j.template panels<kWide>(from, n, to);
+    if (j.in.unit == lanes)
+      j.template panels<1>(from, n, to);
     else
       j.template panels<2>(from, n, to);
   }
 
-  template <int N>
+  // N vectors, each of P units; those that do not exist are those before them.
+  template <int N, int P>
   struct Panel {
-    const T* from[N];
-    T* to[N];
-    int64_t skip[N];  // lanes that the vector before this one has too
-    int64_t count;    // vectors that exist
+    const T* from[N * P];
+    T* to[N * P];
+    int64_t skip[N * P];  // outputs that the unit before this one has too
+    int64_t count;        // units that exist
   };
-  template <int N>
+  template <int P>
   void panels(const T* from, int64_t n, T* to) const {
-    const int64_t all = n * in.vectors, width = std::min(lanes, s.out[2]);
-    for (int64_t step = 0; step < filters.steps; ++step)
-      for (int64_t v = 0; v < all; v += N) {
-        Panel<N> p;
-        p.count = std::min<int64_t>(N, all - v);
-        for (int64_t i = 0; i < N; ++i) {
-          int64_t k = std::min(v + i, all - 1), h = k / in.vectors, c = in.column(k % in.vectors);
-          p.from[i] = from + h * in.down() + c;
-          p.to[i] = to + h * s.out[2] + c;
-          p.skip[i] = k % in.vectors * lanes - c;
-        }
-        for (int64_t block = 0; block < filters.row_blocks; ++block) rows_of(step, block, p, width);
-      }
+    const int64_t all = n * in.units;
+    for (int64_t step = 0; step < filters.steps; ++step) {
+      int64_t u = 0;
+      if (filters.R <= kFew)
+        for (; u < all; u += kWide * P) panel<kWide, P>(step, from, to, u, all);
+      for (; u + P < all; u += 2 * P) panel<2, P>(step, from, to, u, all);
+      if (u < all) panel<1, P>(step, from, to, u, all);
+    }
   }
-  template <int N>
-  void rows_of(int64_t step, int64_t block, const Panel<N>& p, int64_t width) const {
+  template <int N, int P>
+  void panel(int64_t step, const T* from, T* to, int64_t u, int64_t all) const {
+    Panel<N, P> p;
+    p.count = std::min<int64_t>(N * P, all - u);
+    for (int64_t i = 0; i < N * P; ++i) {
+      int64_t k = std::min(u + i, all - 1), h = k / in.units, c = in.column(k % in.units);
+      p.from[i] = from + h * in.down() + c;
+      p.to[i] = to + h * s.out[2] + c;
+      p.skip[i] = k % in.units * in.unit - c;
+    }
+    for (int64_t block = 0; block < filters.row_blocks; ++block) rows_of(step, block, p);
+  }
+  template <int N, int P>
+  void rows_of(int64_t step, int64_t block, const Panel<N, P>& p) const {
     switch (std::min(filters.R, s.outputs - block * filters.R)) {
 #define ROWS(n) \
   case n:       \
-    return tile<n, N>(step, block, p, width);
+    return tile<n>(step, block, p);
       ROWS(1)
       ROWS(2)
       ROWS(3)
@@ -113,16 +121,22 @@ struct Correlate {
 #undef ROWS
     }
   }
-  template <int R, int N>
-  void tile(int64_t step, int64_t block, const Panel<N>& p, int64_t width) const {
-    if constexpr (N == 2 || R <= kFew) {
+  template <int R, int N, int P>
+  void tile(int64_t step, int64_t block, const Panel<N, P>& p) const {
+    if constexpr (N <= 2 || R <= kFew) {
       V acc[R][N] = {};
       const T* a = filters.packed(step, block);
       const int64_t* at = offsets + filters.first_channel(step) * s.taps;
       const int64_t depth = filters.depth(step), stride = filters.R;
       for (int64_t k = 0; k < depth; ++k, a += stride) {
         V b[N];
-        for (int i = 0; i < N; ++i) b[i] = *reinterpret_cast<const V*>(p.from[i] + at[k]);
+        for (int i = 0; i < N; ++i) {
+          if constexpr (P == 1)
+            b[i] = *reinterpret_cast<const V*>(p.from[i] + at[k]);
+          else
+            load_halves<T, lanes>(p.from[2 * i] + at[k], p.from[2 * i + 1] + at[k], b[i],
+                                  std::make_integer_sequence<int, lanes>{});
+        }
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
           V f = a[r] - V{};
@@ -132,23 +146,23 @@ struct Correlate {
       const int64_t o = block * filters.R;
       for (int r = 0; r < R; ++r)
         for (int i = 0; i < N; ++i) {
-          if (i >= p.count) break;
-          T* to = p.to[i] + (o + r) * s.y_output;
           if (step == 0 && bias) acc[r][i] += bias[o + r] - V{};
-          store(to, acc[r][i], width, step > 0, p.skip[i]);
+          T out[lanes];
+          std::memcpy(out, &acc[r][i], sizeof(out));
+          for (int j = 0; j < P && i * P + j < p.count; ++j)
+            store<lanes / P>(p.to[i * P + j] + (o + r) * s.y_output, out + j * lanes / P,
+                             step > 0 ? p.skip[i * P + j] : -1);
         }
     }
   }
-  static void store(T* to, V v, int64_t width, bool accumulate, int64_t skip) {
-    if (accumulate) {
-      V last = {};
-      std::memcpy(&last, to, static_cast<size_t>(width) * sizeof(T));
-      v = last + (lane_numbers<T>() >= static_cast<Number<T>>(skip) - Numbers<T>{} ? v : V{});
+  // Adds all but the first `skip` numbers to what is there, or puts them there where skip < 0.
+  template <int kUnit>
+  static void store(T* to, const T* from, int64_t skip) {
+    if (skip < 0) {
+      std::memcpy(to, from, kUnit * sizeof(T));
+      return;
     }
-    if (width == lanes)
-      *reinterpret_cast<V*>(to) = v;
-    else
-      std::memcpy(to, &v, static_cast<size_t>(width) * sizeof(T));
+    for (int64_t i = skip; i < kUnit; ++i) to[i] += from[i];
   }
 };
 
@@ -168,11 +182,12 @@ bool correlate(const ConvShape& s, const T* x, const T* w, const T* bias, T* y, 
 
 template <class T>
 bool rows_pay(const ConvShape& s) {
-  if (!Rows<T>::fits(s) || s.out[2] < Rows<T>::lanes / 2) return false;
-  double least = s.channels * s.taps <= 64 || s.outputs <= 4 ? 0.5 : 0.75;
-  int64_t filters = s.outputs * s.channels * s.taps * static_cast<int64_t>(sizeof(T));
+  if (!Rows<T>::fits(s)) return false;
+  const int64_t depth = s.channels * s.taps,
+                filters = s.outputs * depth * static_cast<int64_t>(sizeof(T));
   bool flat = s.taps == 1 && s.in_size() == s.out_size() && s.out_size() >= 4 * Rows<T>::lanes;
-  return (flat || Rows<T>(s).efficiency() >= least) && filters <= 2 << 20;
+  return flat || ((depth <= 160 || s.outputs <= 4 || s.taps == 1) && filters <= 2 << 20 &&
+                  Rows<T>(s).efficiency() >= 0.75);
 }
 template bool rows_pay<float>(const ConvShape&);
 template bool rows_pay<double>(const ConvShape&);

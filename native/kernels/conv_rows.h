@@ -11,24 +11,14 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 template <class T>
-using Number = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
-template <class T>
-using Numbers [[gnu::vector_size(kVectorBytes)]] = Number<T>;
-template <class T>
-Numbers<T> lane_numbers() {
-  Numbers<T> n;
-  for (int i = 0; i < Block<T>::lanes; ++i) n[i] = i;
-  return n;
-}
-
-template <class T>
 struct Rows {
   using V = typename Block<T>::V;
   static constexpr int64_t lanes = Block<T>::lanes;
 
   const ConvShape& s;
   int64_t lo[2], hi[2];  // of the taps, down and across
-  int64_t vectors;       // in a row of outputs; the last of them overlaps the one before it
+  int64_t unit, units;   // outputs side by side, a vector or half of one; how many a row takes,
+                         // the last of which overlaps the one before it
   int64_t pitch, row;    // a row's columns of one phase, and of all
   bool in_place;
 
@@ -40,29 +30,29 @@ struct Rows {
         hi[i] = std::max(hi[i], s.tap[t][i + 1]);
       }
     }
-    vectors = (s.out[2] + lanes - 1) / lanes;
-    in_place = s.stride[2] == 1 && s.out[2] >= lanes;
+    auto count = [&](int64_t n) { return (s.out[2] + n - 1) / n; };
+    unit = s.out[2] < lanes || count(lanes / 2) < 2 * count(lanes) ? lanes / 2 : lanes;
+    units = count(unit);
+    in_place = s.stride[2] == 1;
     for (int i = 0; i < 2; ++i)
       in_place &= lo[i] >= 0 && (s.out[i + 1] - 1) * s.stride[i + 1] + hi[i] < s.in[i + 1];
     // Planes a power of two apart would push each other out of the caches.
     in_place &= s.channels <= 8 || s.x_channel * static_cast<int64_t>(sizeof(T)) % 1024 != 0;
-    pitch = std::max(s.out[2], lanes) + (hi[1] - lo[1]) / s.stride[2];
+    pitch = s.out[2] + (hi[1] - lo[1]) / s.stride[2];
     row = in_place ? s.in[2] : pitch * s.stride[2];
   }
   static bool fits(const ConvShape& s) {
     for (int64_t t = 0; t < s.taps; ++t)
       if (s.tap[t][0] != 0) return false;
-    return s.in[0] == 1 && s.out[0] == 1 && s.stride[2] <= 4;
+    return s.in[0] == 1 && s.out[0] == 1 && s.out[2] >= lanes / 2 && s.stride[2] <= 4;
   }
   // The share of the lanes that compute something new.
   double efficiency() const {
-    return static_cast<double>(s.out[2]) / static_cast<double>(vectors * lanes);
+    return static_cast<double>(s.out[2]) / static_cast<double>(units * unit);
   }
-
-  // The first output column of vector v of a row, and how far down a row of outputs is.
-  int64_t column(int64_t v) const {
-    return std::max<int64_t>(0, std::min(v * lanes, s.out[2] - lanes));
-  }
+  // The first output column of unit u of a row.
+  int64_t column(int64_t u) const { return std::min(u * unit, s.out[2] - unit); }
+  // How far down the next row of outputs is.
   int64_t down() const { return s.stride[1] * row; }
 
   // Elements from one channel to the next where `rows` rows of outputs are loaded.

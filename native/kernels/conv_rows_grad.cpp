@@ -16,6 +16,17 @@ inline constexpr int kOutputs = 2, kTaps = 5;
 #endif
 
 template <class T>
+using Number = std::conditional_t<sizeof(T) == 4, int32_t, int64_t>;
+template <class T>
+using Numbers [[gnu::vector_size(kVectorBytes)]] = Number<T>;
+template <class T>
+Numbers<T> lane_numbers() {
+  Numbers<T> n;
+  for (int i = 0; i < Block<T>::lanes; ++i) n[i] = i;
+  return n;
+}
+
+template <class T>
 struct WeightGrad {
   using V = typename Rows<T>::V;
   static constexpr int64_t lanes = Rows<T>::lanes;
@@ -156,7 +167,7 @@ struct WeightGrad {
 template <class T>
 bool rows_grad_pay(const ConvShape& s) {
   return Rows<T>::fits(s) && s.out[2] >= Rows<T>::lanes && s.channels * s.taps <= 160 &&
-         Rows<T>(s).efficiency() >= 0.6;
+         s.out[2] * 10 >= blocks_of(s.out[2], Rows<T>::lanes) * Rows<T>::lanes * 6;
 }
 template bool rows_grad_pay<float>(const ConvShape&);
 template bool rows_grad_pay<double>(const ConvShape&);

@@ -28,4 +28,19 @@ template <class T, int N, int... kIndex>
 #endif
 }
 
+// A vector of N elements from two places that hold half of it each.
+template <class T, int N, int... kI>
+[[gnu::always_inline]] inline void load_halves(const T* low, const T* high, Vector<T, N>& v,
+                                               std::integer_sequence<int, kI...>) {
+#if defined(__clang__) || __GNUC__ >= 12
+  Vector<T, N / 2> a, b;
+  __builtin_memcpy(&a, low, sizeof(a));
+  __builtin_memcpy(&b, high, sizeof(b));
+  v = __builtin_shufflevector(a, b, kI...);
+#else
+  __builtin_memcpy(&v, low, sizeof(v) / 2);
+  __builtin_memcpy(reinterpret_cast<T*>(&v) + N / 2, high, sizeof(v) / 2);
+#endif
+}
+
 }  // namespace lampas::kernels::LAMPAS_ISA
