@@ -9,7 +9,7 @@ namespace lampas::kernels::LAMPAS_ISA {
 namespace {
 // One row of C at a time, columns in order; rows go to threads.
 template <class T>
-void plain(const GemmArgs& g, const Env& env) {
+bool plain(const GemmArgs& g, const Env& env) {
   struct Ctx {
     const GemmArgs& g;
   } ctx{g};
@@ -33,11 +33,12 @@ void plain(const GemmArgs& g, const Env& env) {
         }
       },
       &ctx);
+  return true;
 }
 }  // namespace
 
 void fill_gemm(Table& t) {
-  auto set = [&](DType d, void (*f)(const GemmArgs&, const Env&)) {
+  auto set = [&](DType d, bool (*f)(const GemmArgs&, const Env&)) {
     t.gemm.gemm[static_cast<int>(d)] = f;
   };
   set(DType::F32, gemm_f32);

@@ -26,8 +26,9 @@ struct GemmArgs {
 };
 
 struct GemmTable {
-  // Half types are cast by the operator; activations are for floats.
-  void (*gemm[kDTypes])(const GemmArgs&, const Env&);
+  // Half types are cast by the operator; activations are for floats. False where scratch memory ran
+  // out, with C in any state.
+  bool (*gemm[kDTypes])(const GemmArgs&, const Env&);
 };
 
 }  // namespace lampas::kernels

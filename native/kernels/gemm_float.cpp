@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "kernels/gemm_block.h"
 
@@ -183,11 +184,12 @@ struct Kernel : Block<T> {
     for (; k < end; ++k)
       for (int64_t i = 0; i < g.n; ++i) y[i] += a[k * g.a_cs] * b[k * g.b_rs + i];
   }
-  static void run_row(Job& j, const Env& env) {
+  static bool run_row(Job& j, const Env& env) {
     const GemmArgs& g = j.g;
     int64_t blocks = (g.k + kRowBlock - 1) / kRowBlock;
-    size_t bytes = static_cast<size_t>(blocks * g.n) * sizeof(T);
-    j.packed = static_cast<T*>(env.alloc(bytes));
+    Scratch<T> sums(env, blocks * g.n);
+    if (!sums) return false;
+    j.packed = sums.get();
     run_tasks(blocks, row_task, j, env, g.n * g.k > 65536);
     T* c = static_cast<T*>(g.c);
     const T* bias = static_cast<const T*>(g.bias);
@@ -198,22 +200,25 @@ struct Kernel : Block<T> {
       if (g.accumulate) sum += c[i];
       c[i] = g.act == Act::Relu && sum < T(0) ? T(0) : sum;
     }
-    env.free(j.packed, bytes);
+    return true;
   }
 
-  static void run(const GemmArgs& g, const Env& env) {
+  static bool run(const GemmArgs& g, const Env& env) {
     Job j{g, nullptr, 0, (g.n + NR - 1) / NR, (g.m + kMC - 1) / kMC, 1, 0};
     if (g.b_rs == 1 && (g.a_cs == 1 || g.k == 1) && (g.m <= 8 || (g.m <= 96 && g.k >= 512))) {
       j.n_blocks = (g.n + kDotBlock - 1) / kDotBlock;
-      return run_tasks(g.batch * j.n_blocks, dot_task, j, env, g.batch * g.m * g.n * g.k > 150000);
+      run_tasks(g.batch * j.n_blocks, dot_task, j, env, g.batch * g.m * g.n * g.k > 150000);
+      return true;
     }
     if (g.m == 1 && g.batch == 1 && g.b_cs == 1 && g.k > 0) return run_row(j, env);
     // Where B's rows are contiguous and few rows of A use them, only a last, partial panel is
     // packed.
     if (g.b_cs == 1 && g.m <= 2 * kMC && g.b_rs <= 4096) j.first_packed = g.n / NR;
-    size_t bytes = static_cast<size_t>(g.batch * j.packed_panels() * NR * g.k) * sizeof(T);
-    if (bytes) {
-      j.packed = static_cast<T*>(env.alloc(bytes));
+    const int64_t count = g.batch * j.packed_panels() * NR * g.k;
+    std::optional<Scratch<T>> panels;
+    if (count) {
+      if (!panels.emplace(env, count)) return false;
+      j.packed = panels->get();
       run_tasks(g.batch * j.packed_panels(), pack_task, j, env,
                 g.batch * j.packed_panels() * g.k * NR > 65536);
     }
@@ -224,7 +229,7 @@ struct Kernel : Block<T> {
     j.panels_per_block = (j.panels + j.n_blocks - 1) / j.n_blocks;
     j.n_blocks = (j.panels + j.panels_per_block - 1) / j.panels_per_block;
     run_tasks(g.batch * j.m_blocks * j.n_blocks, compute_task, j, env, flops * g.batch > 400000);
-    if (j.packed) env.free(j.packed, bytes);
+    return true;
   }
   static void run_tasks(int64_t n, void (*task)(void*, int64_t), Job& j, const Env& env,
                         bool parallel) {
@@ -234,7 +239,7 @@ struct Kernel : Block<T> {
 };
 }  // namespace
 
-void gemm_f32(const GemmArgs& g, const Env& env) { Kernel<float>::run(g, env); }
-void gemm_f64(const GemmArgs& g, const Env& env) { Kernel<double>::run(g, env); }
+bool gemm_f32(const GemmArgs& g, const Env& env) { return Kernel<float>::run(g, env); }
+bool gemm_f64(const GemmArgs& g, const Env& env) { return Kernel<double>::run(g, env); }
 
 }  // namespace lampas::kernels::LAMPAS_ISA

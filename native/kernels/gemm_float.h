@@ -3,6 +3,6 @@
 #include "kernels/gemm.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
-void gemm_f32(const GemmArgs& g, const Env& env);
-void gemm_f64(const GemmArgs& g, const Env& env);
+bool gemm_f32(const GemmArgs& g, const Env& env);
+bool gemm_f64(const GemmArgs& g, const Env& env);
 }  // namespace lampas::kernels::LAMPAS_ISA

@@ -49,7 +49,10 @@ void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& bias 
     g.b_bs = b.size(0) == 1 ? 0 : b.stride(0);
     g.c_bs = c.stride(0);
   }
-  dispatch().gemm.gemm[static_cast<int>(c.dtype())](g, kernel_env());
+  LAMPAS_CHECK_KIND(Memory, dispatch().gemm.gemm[static_cast<int>(c.dtype())](g, kernel_env()),
+                    "not enough memory to multiply matrices of shapes ", a.sizes(), " and ",
+                    b.sizes(), ": the kernel needs room for a copy of the second one. Remedy: ",
+                    "multiply in parts, or del what is no longer needed");
 }
 
 Tensor adjoint(const Tensor& t) { return conj(transpose(t, -2, -1)); }

@@ -461,9 +461,8 @@ constexpr bool kPlain = true;  // the sanitizer must see every block
 constexpr bool kPlain = false;
 #endif
 
-}  // namespace
-
-void* try_allocate(size_t bytes) noexcept {
+// One attempt, with the cache as it is.
+void* take(size_t bytes) noexcept {
   if (bytes > kAddressLimit) return nullptr;
   const SizeClass c = class_of(bytes);
   if (!count_in(c.size)) [[unlikely]]
@@ -479,11 +478,22 @@ void* try_allocate(size_t bytes) noexcept {
   return p;
 }
 
+}  // namespace
+
+void* try_allocate(size_t bytes) noexcept {
+  void* p = take(bytes);
+  if (!p) [[unlikely]] {
+    drop_cache();
+    p = take(bytes);
+  }
+  return p;
+}
+
 void* allocate(size_t bytes) {
-  void* p = try_allocate(bytes);
+  void* p = take(bytes);
   if (!p) [[unlikely]] {
     const uint64_t cached_before = drop_cache();
-    p = try_allocate(bytes);
+    p = take(bytes);
     if (!p) fail_allocation(bytes, cached_before);
   }
   return p;
