@@ -118,7 +118,35 @@ def test_many_channels_over_few_positions():
     check(rng, 4, 130, 150, (4, 4), (3, 3), (1, 1), (1, 1), (1, 1), 1, np.float32)
 
 
-@pytest.mark.parametrize("shape", [(8, 32, 16, 16, 32, 3), (2, 3, 40, 40, 16, 7)])
+@pytest.mark.parametrize("tiles", [16, 80])
+def test_winograd_by_outputs(tiles):
+    rng = np.random.default_rng(tiles)
+    size = (4, 4) if tiles == 16 else (8, 7)
+    check(rng, tiles // (4 if tiles > 16 else 1), 100, 136, size, (3, 3), (1, 1), (1, 1), (1, 1), 1, np.float32)  # fmt: skip
+
+
+# Rows of outputs of 1 to 4 vectors, whole and half, as they lie and copied.
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [8, 9, 16, 20, 24, 31, 33, 56])
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "padding"),
+    [(1, 5, 1, 0), (3, 7, 2, 3), (3, 3, 1, 1), (40, 1, 2, 0), (30, 1, 1, 0), (2, 4, 3, 2)],
+)
+def test_rows_of_images(channels, kernel, stride, padding, width, dtype):
+    rng = np.random.default_rng(width)
+    side = (width - 1) * stride + kernel - 2 * padding
+    check(rng, 3, channels, 14, (5 * stride + kernel, side), (kernel,) * 2, (stride,) * 2,
+          (padding,) * 2, (1, 1), 1, dtype)  # fmt: skip
+
+
+def test_one_by_one_with_many_channels():
+    rng = np.random.default_rng(0)
+    check(rng, 3, 600, 33, (14, 14), (1, 1), (1, 1), (0, 0), (1, 1), 1, np.float32)
+
+
+@pytest.mark.parametrize(
+    "shape", [(8, 32, 16, 16, 32, 3), (2, 3, 40, 40, 16, 7), (16, 80, 4, 4, 128, 3)]
+)
 def test_same_bits_on_any_number_of_threads(shape):
     n, c, h, w, o, k = shape
     x, weight = lampas.randn(n, c, h, w), lampas.randn(o, c, k, k)
