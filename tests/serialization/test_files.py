@@ -112,6 +112,69 @@ def test_wider_dtypes() -> None:
                 assert got[bits] == (-value if bits & 128 else value)
 
 
+def _typed(name: str, content: bytes):
+    """A file of one tensor of a dtype that Lampas lacks, as PyTorch writes it."""
+    x = lampas.zeros(len(content), dtype=lampas.uint8)
+    file = io.BytesIO()
+    lampas.save(x, file)
+    with zipfile.ZipFile(file) as z:
+        records = {i.filename: z.read(i) for i in z.infolist()}
+    size = {"float8": 1, "complex": 4, "uint64": 8}[name[:7] if "complex" in name else name[:6]]
+    count = b"K" + bytes([len(content) // size])
+    pid = b"(X\x07\x00\x00\x00storagectorch.storage\nUntypedStorage\nX\x01\x00\x00\x000"
+    pid += b"X\x03\x00\x00\x00cpuM" + len(content).to_bytes(2, "little") + b"tQ"
+    records["archive/data.pkl"] = (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v3\n(" + pid + b"K\x00" + count + b"\x85K\x01\x85"
+        b"\x89ccollections\nOrderedDict\n)Rctorch\n" + name.encode() + b"\ntR."
+    )
+    records["archive/data/0"] = content
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        for key, data in records.items():
+            z.writestr(key, data)
+    out.seek(0)
+    with pytest.warns(UserWarning, match=f"{name} is not a dtype of Lampas"):
+        return lampas.load(out)
+
+
+def test_other_dtypes() -> None:
+    every = bytes(range(200))
+    got = _typed("float8_e8m0fnu", every).double().numpy()
+    np.testing.assert_array_equal(got, 2.0 ** (np.arange(200) - 127.0))
+    for name, m, bias in (("float8_e4m3fnuz", 3, 8), ("float8_e5m2fnuz", 2, 16)):
+        got = _typed(name, every).double().numpy()
+        for bits in range(200):
+            e, f = (bits & 127) >> m, (bits & 127) % 2**m
+            value = (f / 2**m + (e > 0)) * 2.0 ** (max(e, 1) - bias) * (-1 if bits & 128 else 1)
+            assert np.isnan(got[bits]) if bits == 128 else got[bits] == value
+    pairs = np.array([1, 2, -3, 0.5], dtype=np.float16)
+    assert _typed("complex32", pairs.tobytes()).tolist() == [1 + 2j, -3 + 0.5j]
+    assert _typed("uint64", np.array([0, 2**63 - 1], "u8").tobytes()).tolist() == [0, 2**63 - 1]
+    with pytest.raises(pickle.UnpicklingError, match=r"uint64 at byte .* above those of int64"):
+        _typed("uint64", np.array([2**63], "u8").tobytes())
+
+
+def test_generators() -> None:
+    g = lampas.Generator().manual_seed(3)
+    lampas.rand(5, generator=g)
+    for legacy in (False, True):
+        file = io.BytesIO()
+        lampas.save([g, g, lampas.get_rng_state()], file, _use_new_zipfile_serialization=not legacy)
+        file.seek(0)
+        new, same, state = lampas.load(file)
+        assert new is same and new.initial_seed() == 3
+        assert lampas.equal(new.get_state(), g.get_state())
+        assert lampas.equal(state, lampas.get_rng_state())
+    # A generator of another device: its state is something else.
+    data = b"\x80\x02ctorch._C\nGenerator\n)R(K\x01NC\x10" + bytes(16) + b"tb."
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as z:
+        z.writestr("a/data.pkl", data)
+    out.seek(0)
+    with pytest.raises(pickle.UnpicklingError, match="random number generator at byte"):
+        lampas.load(out)
+
+
 def test_optimizer_state_of_pytorch(written) -> None:
     model = nn.Linear(2, 2)
     optimizer = lampas.optim.Adam(model.parameters())

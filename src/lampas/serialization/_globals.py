@@ -7,10 +7,12 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from pickle import UnpicklingError
+from reprlib import repr as short
 from typing import Any
 
 from lampas import _C
 from lampas._tensor import Tensor
+from lampas.serialization._machine import check_keys
 
 Entry = Callable[..., Any] | tuple[Callable[..., Any], str]
 
@@ -44,7 +46,9 @@ STORAGE_OF = {kind.dtype: kind for kind in STORAGES.values()}
 
 # Names of types whose values are wider in Lampas: every value is kept exactly.
 WIDER = {
-    "uint16": "int32", "uint32": "int64", "float8_e4m3fn": "float16", "float8_e5m2": "float16",
+    "uint16": "int32", "uint32": "int64", "uint64": "int64", "complex32": "complex64",
+    "float8_e4m3fn": "float16", "float8_e5m2": "float16", "float8_e4m3fnuz": "float16",
+    "float8_e5m2fnuz": "float16", "float8_e8m0fnu": "float32",
 }  # fmt: skip
 
 
@@ -52,7 +56,7 @@ WIDER = {
 def _encode(text: str, encoding: str = "utf-8") -> bytes:
     # How protocol 2 writes bytes.
     if encoding not in ("latin1", "latin-1"):
-        raise UnpicklingError(f"bytes in encoding {encoding!r} at {{place}}")
+        raise UnpicklingError(f"bytes in encoding {short(encoding)} at {{place}}")
     return text.encode("latin1")
 
 
@@ -77,12 +81,20 @@ def _scalar(kind: type) -> Callable[..., Any]:
     return make
 
 
+_HASHING = (set, frozenset, Counter)
+
+
 def _plain(kind: type) -> Callable[..., Any]:
     """Containers of what was read."""
 
     def make(*args: Any) -> Any:
         if not all(type(a) in (list, tuple, set, dict, frozenset, int, type(None)) for a in args):
             raise UnpicklingError(f"{kind.__name__}() of unusual arguments at {{place}}")
+        for arg in args:
+            if isinstance(arg, (list, tuple)) and kind in _HASHING:
+                check_keys(arg)
+            elif isinstance(arg, (list, tuple)) and issubclass(kind, dict):
+                check_keys(pair[0] for pair in arg)
         return kind(*args)
 
     return make
@@ -90,8 +102,10 @@ def _plain(kind: type) -> Callable[..., Any]:
 
 def _defaultdict(factory: Any = None, *items: Any) -> Any:
     if factory not in (None, list, dict, set, tuple, int, float, str, bool, OrderedDict, deque):
-        raise UnpicklingError(f"a defaultdict with factory {factory!r} at {{place}}: not allowed")
-    return defaultdict(factory, *items)
+        raise UnpicklingError(
+            f"a defaultdict with factory {short(factory)} at {{place}}: not allowed"
+        )
+    return defaultdict(factory, _plain(dict)(*items))
 
 
 def _device(*args: Any) -> Any:
@@ -106,6 +120,7 @@ VALUES: dict[str, Any] = {
     "_codecs.encode": _encode,
     "torch.Size": _C.Size,
     "torch.device": _C.device,
+    "torch._C.Generator": _C.Generator,
     "torch.Tensor": Tensor,
     "torch._C._TensorBase": Tensor,
     "torch.storage.UntypedStorage": UNTYPED,
@@ -131,6 +146,7 @@ CALLS: dict[Any, Callable[..., Any]] = {
     _encode: _encode,
     _C.Size: _plain(_C.Size),
     _C.device: _device,
+    _C.Generator: lambda *_: _C.Generator(),  # of any device; its state says the rest
     set: _plain(set),
     frozenset: _plain(frozenset),
     list: _plain(list),

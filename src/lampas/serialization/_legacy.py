@@ -37,9 +37,9 @@ class LegacyStorages:
     """Storages that are known before their bytes are read; then ``filled`` is set."""
 
     def __init__(
-        self, restore: Callable[[UntypedStorage, str], UntypedStorage], skip: bool
+        self, restore: Callable[[UntypedStorage, str], UntypedStorage], skip: bool, limit: int
     ) -> None:
-        self._restore, self._skip = restore, skip
+        self._restore, self._skip, self._left = restore, skip, limit
         self.known: dict[str, tuple[UntypedStorage, Any]] = {}
         self.filled = False
         self._placed: dict[str, UntypedStorage] = {}
@@ -51,7 +51,11 @@ class LegacyStorages:
             return pid[1][0]  # a class with its source, which is not looked at
         kind, key, tag, count = parse_pid(pid)
         if key not in self.known:
-            raw = empty(count * item_size(kind), "meta" if self._skip else "cpu")
+            nbytes = count * item_size(kind)
+            self._left -= nbytes
+            if self._left < 0:  # before any memory is asked for
+                raise EOFError(f"storage {key} needs {nbytes} bytes, more than the file has left")
+            raw = empty(nbytes, "meta" if self._skip else "cpu")
             self.known[key] = (raw, kind)
         storage = self.known[key][0]
         if self.filled:
@@ -63,6 +67,8 @@ class LegacyStorages:
 
     def _view(self, storage: UntypedStorage, kind: Any, view: Any) -> UntypedStorage:
         name, offset, size = view
+        if not isinstance(name, (str, int)):
+            raise TypeError("a view without a name")
         if name not in self._views:
             item = item_size(kind)
             start, n = int(offset) * item, int(size) * item
@@ -89,7 +95,7 @@ def load(
     """
     start = file.tell()
     data = file.read()
-    storages = LegacyStorages(restore, skip_data)
+    storages = LegacyStorages(restore, skip_data, len(data))
     policy = make_policy(storages.load)
     at = 0
 
@@ -118,6 +124,11 @@ def load(
         next_object()
     policy.opaque = opaque
     keys = next_object()
+    if not isinstance(keys, list) or not all(isinstance(k, (str, int)) for k in keys):
+        raise RuntimeError(f"{name} is damaged: no list of storages before byte {at}")
+    missing = set(storages.known) - {str(k) for k in keys}
+    if missing:
+        raise RuntimeError(f"{name} is damaged: it has no bytes for storages {sorted(missing)}")
     end = _read_data(data, at, keys, storages, name, little == (sys.byteorder == "little"))
     storages.filled, at = True, begin
     result = next_object()
@@ -131,7 +142,7 @@ def _read_data(
     view = memoryview(data)
     for key in keys:
         if str(key) not in storages.known:
-            raise RuntimeError(f"{name} is damaged: bytes for an unknown storage {key!r:.80}")
+            raise RuntimeError(f"{name} is damaged: bytes for an unknown storage {str(key)[:80]!r}")
         raw, kind = storages.known[str(key)]
         if at + 8 > len(view):
             raise RuntimeError(f"{name} is cut: storage {key} should begin at byte {at}")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import struct
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pickle import UnpicklingError
 from typing import Any, Protocol
 
 HIGHEST_PROTOCOL = 5
+_KEY_LIMIT = 1000
 _DICTS = (dict, OrderedDict, defaultdict, Counter)
 
 
@@ -148,7 +149,7 @@ class Machine:
             raise UnpicklingError(str(e).replace("{place}", self.place())) from None
         except (
             IndexError, KeyError, ValueError, TypeError, EOFError, OverflowError, struct.error,
-            AttributeError,
+            AttributeError, RecursionError, LookupError,
         ) as e:  # fmt: skip
             what = "unknown opcode or reference: " if isinstance(e, KeyError) else ""
             raise UnpicklingError(f"damaged pickle at {self.place()}: {what}{e}") from e
@@ -173,6 +174,7 @@ class Machine:
         target = self.stack[-1]
         pairs = list(zip(items[::2], items[1::2], strict=True))
         if type(target) in _DICTS:
+            check_keys(items[::2])
             target.update(pairs) if type(target) is not Counter else _fill(target, pairs)
         else:
             self.policy.update(target, pairs)
@@ -180,6 +182,21 @@ class Machine:
     def remember(self, index: int) -> None:
         """Keeps the top of the stack for later reference."""
         self.memo[index] = self.stack[-1]
+
+
+def check_keys(keys: Iterable[Any]) -> None:
+    """Refuses keys whose hash would take for ever, or overflow the stack: tuples in tuples."""
+    for key in keys:
+        pending, seen = [key], 0
+        while pending:
+            item = pending.pop()
+            if type(item) is slice:
+                item = (item.start, item.stop, item.step)
+            if isinstance(item, tuple):
+                seen += 1 + len(item)
+                pending.extend(item)
+            if seen > _KEY_LIMIT:
+                raise ValueError(f"a key of more than {_KEY_LIMIT} nested items")
 
 
 def _fill(target: Any, pairs: list[tuple[Any, Any]]) -> None:
@@ -334,12 +351,14 @@ def _list(m: Machine) -> None:
 @_opcode("d")
 def _dict(m: Machine) -> None:
     items = m.pop_mark()
+    check_keys(items[::2])
     m.stack.append(dict(zip(items[::2], items[1::2], strict=True)))
 
 
 @_opcode("\x91")
 def _frozenset(m: Machine) -> None:
     items = m.pop_mark()
+    check_keys(items)
     m.stack.append(frozenset(items))
 
 
@@ -370,6 +389,7 @@ def _additems(m: Machine) -> None:
     items = m.pop_mark()
     target = m.stack[-1]
     if type(target) is set:
+        check_keys(items)
         target.update(items)
     else:
         m.policy.extend(target, items)
@@ -498,4 +518,4 @@ for _code, _what in (
 ):  # fmt: skip
     OPCODES[ord(_code)] = _refused(_what)
 
-__all__ = ["Machine", "Policy"]
+__all__ = ["Machine", "Policy", "check_keys"]

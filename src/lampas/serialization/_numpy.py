@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pickle import UnpicklingError
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def dtype(*args: Any) -> np.dtype[Any]:
     """``numpy.dtype(name, align, copy)``."""
     name = args[0] if args else None
     if not isinstance(name, str) or len(name) > 16 or "," in name:
-        raise UnpicklingError(f"NumPy dtype {name!r} at {{place}}: only simple ones are read")
+        raise UnpicklingError(f"NumPy dtype {short(name)} at {{place}}: only simple ones are read")
     return np.dtype(_check(np.dtype(name)), copy=True)
 
 

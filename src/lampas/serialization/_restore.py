@@ -7,6 +7,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from pickle import UnpicklingError
+from reprlib import repr as short
 from typing import Any
 
 from lampas import _C, nn
@@ -33,7 +34,7 @@ class Opaque:
 def _over(storage: Any, dtype: Any, offset: Any, size: Any, stride: Any) -> Tensor:
     untyped = storage._untyped_storage if isinstance(storage, TypedStorage) else storage
     if not isinstance(untyped, UntypedStorage):
-        raise UnpicklingError(f"a tensor without a storage but {storage!r} at {{place}}")
+        raise UnpicklingError(f"a tensor without a storage but {short(storage)} at {{place}}")
     try:
         return untyped._tensor(dtype, tuple(size), tuple(stride), offset)
     except (RuntimeError, TypeError) as e:
@@ -88,28 +89,15 @@ class Foreign:
                 f"a tensor of dtype {self.name} at {{place}}: Lampas does not have this dtype. "
                 "Remedy: convert it in PyTorch before saving, tensor.to(torch.float32) say"
             )
-        narrow = _C.int8 if self.name.startswith("float8") else getattr(_C, wide)
-        if self.name.startswith("uint"):
-            narrow = _C.int16 if self.name == "uint16" else _C.int32
-        bits = _over(storage, narrow, offset, size, stride)
+        from lampas.serialization import _foreign
+
+        bits = _over(storage, *_foreign.layout(self.name, tuple(size), tuple(stride), offset))
         warnings.warn(
             f"lampas.load: {self.name} is not a dtype of Lampas; the tensor was read as {wide}, "
             "its values unchanged",
             stacklevel=2,
         )
-        return _widen(self.name, bits, getattr(_C, wide))
-
-
-def _widen(name: str, bits: Tensor, dtype: Any) -> Tensor:
-    if name.startswith("uint"):
-        return bits.to(dtype) & (0xFFFF if name == "uint16" else 0xFFFFFFFF)
-    wide = bits.to(_C.int16)
-    if name == "float8_e5m2":  # the upper half of a float16
-        return (wide << 8).view(_C.float16)
-    # e4m3: the exponent's bias is 7, float16's is 15; infinities do not exist, NaN is all ones.
-    sign, rest = (wide & 0x80) << 8, wide & 0x7F
-    value = ((rest << 7) | sign).view(_C.float16) * 256.0
-    return _C.where(rest == 0x7F, _C.full_like(value, float("nan")), value)
+        return _foreign.widened(self.name, bits, getattr(_C, wide))
 
 
 def _rebuild_parameter(data: Tensor, requires_grad: Any, hooks: Any) -> Tensor:
@@ -302,9 +290,10 @@ class Restorer:
             return Opaque(function.name, args)
         if any(function is v for v in g.registered().values()):
             return function(*args)
-        handler = self.calls.get(function)
+        # Only functions and classes are hashed: a file can hold tuples whose hash never ends.
+        handler = self.calls.get(function) if callable(function) else None
         if handler is None:
-            raise UnpicklingError(f"a call of {function!r} at {{place}}: not allowed in files")
+            raise UnpicklingError(f"a call of {short(function)} at {{place}}: not allowed in files")
         if self.opaque and any(isinstance(a, Opaque) for a in args) and not _makes_tensor(function):
             return Opaque(getattr(function, "__name__", "object"), args)
         return handler(*args)
@@ -332,7 +321,7 @@ class Restorer:
             base: Any = next(k for k in self.kinds if issubclass(cls, k))
             return base.__new__(cls)
         if kwargs:
-            raise UnpicklingError(f"{cls!r} with keyword arguments at {{place}}: not allowed")
+            raise UnpicklingError(f"{short(cls)} with keyword arguments at {{place}}: not allowed")
         return self.call(cls, args)
 
     # ---- states ---------------------------------------------------------------------------------
@@ -349,6 +338,8 @@ class Restorer:
             self._module_state(obj, state)
         elif isinstance(obj, Tensor):
             _with_state(obj, state)
+        elif kind is _C.Generator:
+            _generator_state(obj, state)
         elif kind.__module__ == "numpy" and kind.__name__ == "ndarray":
             from lampas.serialization import _numpy
 
@@ -396,6 +387,16 @@ class Restorer:
 
     def _is_registered(self, obj: Any) -> bool:
         return any(type(obj) is v for v in g.registered().values())
+
+
+def _generator_state(generator: Any, state: Any) -> None:
+    stream = state[-1] if isinstance(state, tuple) and len(state) == 3 else state
+    try:
+        generator.set_state(stream)
+    except (RuntimeError, TypeError) as e:
+        raise UnpicklingError(
+            f"the state of a random number generator at {{place}} that is not the CPU's: {e}"
+        ) from None
 
 
 def _attributes(state: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from lampas import nn
+from lampas._C import Generator
 from lampas._tensor import Tensor
 from lampas.nn import parameter as _parameter
 from lampas.serialization import _globals as g
@@ -64,6 +65,10 @@ class PicklerMixin:
         """Writes an object."""
         if isinstance(obj, Tensor) and id(obj) not in self.memo:
             return self.save_reduce(*_reduce(obj), obj=obj)  # type: ignore[attr-defined]
+        if isinstance(obj, Generator) and id(obj) not in self.memo:
+            state = (obj.initial_seed(), None, obj.get_state())
+            made = (Generator, (obj.device,), state)
+            return self.save_reduce(*made, obj=obj)  # type: ignore[attr-defined]
         return super().save(obj, save_persistent_id)  # type: ignore[misc]
 
     def persistent_id(self, obj: Any) -> Any:
@@ -104,6 +109,8 @@ class PicklerMixin:
                 super().save_global(obj, name)  # type: ignore[misc]
                 return
             module = "torch" + module[len("lampas") :]
+            if module.startswith("torch.nn.modules.") and getattr(nn, short, None) is obj:
+                module = "torch.nn"  # where both have it, whatever the file it is written in
         write = self.write  # type: ignore[attr-defined]
         if self.proto >= 4:
             self.save(module)

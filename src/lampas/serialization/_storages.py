@@ -6,6 +6,7 @@ import mmap
 import sys
 from collections.abc import Callable
 from pickle import UnpicklingError
+from reprlib import repr as short
 from typing import Any
 
 from lampas import _C
@@ -50,7 +51,7 @@ def parse_pid(pid: Any) -> tuple[StorageKind, str, str, int]:
         or not isinstance(pid[4], int)
         or pid[4] < 0
     ):
-        raise UnpicklingError(f"a damaged reference to a storage at {{place}}: {pid!r:.200}")
+        raise UnpicklingError(f"a damaged reference to a storage at {{place}}: {short(pid)}")
     return pid[1], str(pid[2]), pid[3], pid[4]
 
 

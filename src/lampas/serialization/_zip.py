@@ -5,11 +5,15 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from itertools import pairwise
 from typing import Any
 
 ALIGNMENT = 64
 _LIMIT = 0xFFFFFFFF  # from here on sizes and offsets stand in 64-bit fields
 _UTF8 = 0x800
+# Compressed records may grow by this factor; weights hardly grow at all. Small ones, by any.
+_RATIO = 100
+_INFLATED = 1 << 24
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
 _CENTRAL = struct.Struct("<IHHHHHHIIIHHHHHII")
 
@@ -109,10 +113,27 @@ class ZipReader:
         self._file, self._name, self._size = file, name, size
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as e:
+        except (
+            zipfile.BadZipFile, NotImplementedError, ValueError, OSError, OverflowError,
+            struct.error,
+        ) as e:  # fmt: skip
             raise RuntimeError(self._cut(e)) from None
         self._records = {i.filename: i for i in self._zip.infolist()}
+        self._refuse_overlap()
         self.prefix = self._common_prefix()
+
+    def _refuse_overlap(self) -> None:
+        # Else a small file could name the same bytes thousands of times, and fill the memory.
+        infos = sorted(self._zip.infolist(), key=lambda i: i.header_offset)
+        if infos and infos[0].header_offset < 0:
+            raise RuntimeError(self._cut(ValueError("a record before the file's beginning")))
+        for one, next_ in pairwise(infos):
+            if one.header_offset + _LOCAL.size + one.compress_size > next_.header_offset:
+                raise RuntimeError(
+                    f"{self._name} is damaged: record {one.filename!r}, which begins at byte "
+                    f"{one.header_offset}, reaches into {next_.filename!r} at byte "
+                    f"{next_.header_offset}"
+                )
 
     def _common_prefix(self) -> str:
         for name in self._records:
@@ -194,7 +215,7 @@ class ZipReader:
         info = self._info(record)
         start = self.offset(record)
         if start is None:
-            out[:] = self._inflate(info)[: len(out)]
+            out[:] = memoryview(self._inflate(info))[: len(out)]
             return
         self._file.seek(start)
         if read_full(self._file, out) != len(out):
@@ -202,13 +223,27 @@ class ZipReader:
                 f"{self._name} is cut inside record {info.filename!r}, which begins at byte {start}"
             )
         # PyTorch can be told to leave checksums out; they are 0 then.
-        if info.CRC and len(out) == info.file_size and zlib.crc32(out) != info.CRC:
+        if info.CRC and self._checksum(out, info.file_size - len(out)) != info.CRC:
             raise RuntimeError(
                 f"{self._name} is damaged: the bytes of record {info.filename!r} (from byte "
-                f"{start} on, {len(out)} bytes) have changed since they were written"
+                f"{start} on, {info.file_size} bytes) have changed since they were written"
             )
 
+    def _checksum(self, first: memoryview, rest: int) -> int:
+        """Of what was read and of `rest` more bytes of the file."""
+        crc = zlib.crc32(first)
+        while rest > 0 and (chunk := self._file.read(min(rest, 1 << 20))):
+            crc, rest = zlib.crc32(chunk, crc), rest - len(chunk)
+        return crc
+
     def _inflate(self, info: zipfile.ZipInfo) -> bytes:
+        if info.file_size > _INFLATED and info.file_size > _RATIO * info.compress_size:
+            raise RuntimeError(
+                f"{self._name}: record {info.filename!r} at byte {info.header_offset} has "
+                f"{info.compress_size} bytes, which would inflate to {info.file_size}. Files made "
+                "to fill the memory look like that, so it was not inflated. Remedy, if you trust "
+                "it: unpack the archive, and pack it again without compression (zip -0)"
+            )
         try:
             return self._zip.read(info)
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as e:

@@ -227,8 +227,10 @@ def read_header(file: Any, name: str) -> tuple[dict[str, Any], int, dict[str, st
             f"the file has {size}"
         )
     try:
-        header = json.loads(file.read(length).decode())
+        header = json.loads(file.read(length).decode(), object_pairs_hook=_unique)
         metadata = header.pop("__metadata__", None) or {}
+        if not isinstance(metadata, dict) or not all(map(_is_text, metadata.values())):
+            raise ValueError("its metadata are not texts by name")
         entries = sorted(header.items(), key=lambda kv: kv[1]["data_offsets"])
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as e:
         raise SafetensorError(f"{name} is damaged: its header, bytes 8 to {8 + length}: {e}") from e
@@ -243,11 +245,23 @@ def read_header(file: Any, name: str) -> tuple[dict[str, Any], int, dict[str, st
     return header, start, metadata
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [k for k, _ in pairs]
+        raise ValueError(f"it names {next(k for k in names if names.count(k) > 1)!r} twice")
+    return found
+
+
 def _check_entry(name: str, key: str, entry: Any, at: int) -> int:
     """Where the entry ends, which has to begin where the one before it ended."""
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        sound = all(type(n) is int and n >= 0 for n in [*shape, begin, end])
+        sound = _is_text(dtype) and all(type(n) is int and n >= 0 for n in [*shape, begin, end])
     except (KeyError, TypeError, ValueError):
         sound = False
     if not sound:
