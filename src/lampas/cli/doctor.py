@@ -18,9 +18,12 @@ MARKS = {OK: "✓", WARN: "!", FAIL: "✗"}
 VARIABLES = {
     "LAMPAS_NUM_THREADS": "threads that operators use",
     "LAMPAS_ISA": "highest instruction set to use: base, avx2, avx512, amx",
-    "LAMPAS_NO_HINTS": "set: no hints at likely mistakes",
+    "LAMPAS_NO_HINTS": "1: no hints at likely mistakes",
+    "LAMPAS_WINOGRAD": "0: convolutions of 3×3 without Winograd's algorithm",
     "OMP_NUM_THREADS": "threads, where LAMPAS_NUM_THREADS is not set",
+    "TORCH_HOME": "the cache is in its folder hub",
 }
+OLDEST_NUMPY = (1, 23)
 
 
 class Finding(NamedTuple):
@@ -44,16 +47,23 @@ def check_python() -> list[Finding]:
     import lampas
 
     version = platform.python_version()
-    state = OK if sys.version_info >= (3, 10) else FAIL
+    old = sys.version_info < (3, 10)
+    parts = tuple(int(n) for n in numpy.__version__.split(".")[:2])
+    old_numpy = parts < OLDEST_NUMPY
     return [
         Finding("Lampas", OK, f"{lampas.__version__} in {Path(lampas.__file__).parent}"),
         Finding(
             "Python",
-            state,
+            FAIL if old else OK,
             f"{version} ({sys.executable})",
-            "" if state == OK else "install Python 3.10 or newer",
+            "install Python 3.10 or newer" if old else "",
         ),
-        Finding("NumPy", OK, numpy.__version__),
+        Finding(
+            "NumPy",
+            FAIL if old_numpy else OK,
+            numpy.__version__,
+            "pip install --upgrade numpy" if old_numpy else "",
+        ),
     ]
 
 
@@ -125,27 +135,50 @@ def check_memory() -> list[Finding]:
             "close other programs, or train with a smaller batch" if low else "",
         )
     ]
-    if os.path.isdir("/dev/shm"):
-        space = shutil.disk_usage("/dev/shm")
-        small = space.free < 64 * 2**20
-        found.append(
-            Finding(
-                "/dev/shm",
-                WARN if small else OK,
-                f"{gib(space.free)} free of {gib(space.total)}",
-                "loader workers fall back to copying; in a container start it with --shm-size=1g"
-                if small
-                else "",
-            )
-        )
+    if sys.platform == "linux":
+        found.append(check_shared_memory())
     return found
 
 
+def check_shared_memory() -> Finding:
+    """Loader workers need no /dev/shm; locks and queues between processes do."""
+    try:
+        space = shutil.disk_usage("/dev/shm")
+    except OSError as e:
+        return Finding("/dev/shm", WARN, f"{type(e).__name__}: {e}", _MOUNT_SHM)
+    text = f"{gib(space.free)} free of {gib(space.total)}"
+    if not os.access("/dev/shm", os.W_OK):
+        return Finding("/dev/shm", WARN, f"{text}, not writable", _MOUNT_SHM)
+    if space.free < 64 * 2**20:
+        return Finding("/dev/shm", WARN, text, _LARGER_SHM)
+    return Finding("/dev/shm", OK, text)
+
+
+_MOUNT_SHM = (
+    "locks and queues of multiprocessing fail without it: mount -t tmpfs tmpfs /dev/shm, "
+    "or start the container with --shm-size=1g"
+)
+_LARGER_SHM = (
+    "DataLoader does without it, other libraries that share memory may end with a bus error: "
+    "start the container with --shm-size=1g, or delete what is left in it"
+)
+
+
 def check_environment() -> list[Finding]:
+    """The variables that are set, those with a slip in name or value among them."""
+    import difflib
+
     found = []
-    for name, meaning in VARIABLES.items():
-        if name in os.environ:
-            found.append(Finding(name, OK, f"{os.environ[name]} ({meaning})"))
+    for name, value in sorted(os.environ.items()):
+        if name in VARIABLES:
+            threads = name == "OMP_NUM_THREADS" and not value.partition(",")[0].strip().isdigit()
+            remedy = f"set {name} to a number, or unset it" if threads else ""
+            text = f"{value} (not a number, ignored)" if threads else f"{value} ({VARIABLES[name]})"
+            found.append(Finding(name, WARN if threads else OK, text, remedy))
+        elif name.startswith("LAMPAS_"):
+            near = difflib.get_close_matches(name, VARIABLES, n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"unset {name}"
+            found.append(Finding(name, WARN, f"{value} (no such setting, ignored)", remedy))
     return found or [Finding("environment", OK, "no variable that matters is set")]
 
 
@@ -177,23 +210,51 @@ def check_extras() -> list[Finding]:
     return found
 
 
+def check_other() -> list[Finding]:
+    """A PyTorch beside Lampas, and which of the two a program gets."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        there = version("torch")
+    except PackageNotFoundError:
+        return []
+    text = f"{there} is installed too: `import torch` finds it, under `lampas run` it finds Lampas"
+    return [Finding("PyTorch", OK, text)]
+
+
 def check_data() -> list[Finding]:
-    cache = Path(os.environ.get("LAMPAS_CACHE", Path.home() / ".cache" / "lampas"))
+    from lampas import hub
+
+    cache = Path(hub.get_dir())
     place = cache if cache.exists() else next(p for p in cache.parents if p.exists())
     writable = os.access(place, os.W_OK)
     text = f"{cache}" + ("" if cache.exists() else " (made when first needed)")
+    if not writable:
+        text += f": {place} is not writable"
     found = [
         Finding(
             "cache",
             OK if writable else WARN,
             text,
-            "" if writable else "set LAMPAS_CACHE to a folder you may write to",
-        )
+            "" if writable else "set TORCH_HOME to a folder that you may write to",
+        ),
+        check_datasets(),
     ]
-    here = Path("data/MNIST/raw")
-    if here.is_dir():
-        found.append(Finding("MNIST", OK, f"in {here}"))
-    return found
+    free = shutil.disk_usage(".").free
+    low = free < 2**30
+    remedy = "make room: data sets, checkpoints and reports go here" if low else ""
+    return [*found, Finding("disk", WARN if low else OK, f"{gib(free)} free here", remedy)]
+
+
+def check_datasets() -> Finding:
+    """Data sets at hand without a download."""
+    here = [f"{name} in data/{name}" for name in ("MNIST", "FashionMNIST") if _raw(name)]
+    text = "; ".join(["digits in the package", *here])
+    return Finding("data sets", OK, text + ("" if here else "; others are downloaded on first use"))
+
+
+def _raw(name: str) -> bool:
+    return any(Path("data", name, "raw").glob("train-images-idx3-ubyte*"))
 
 
 # ---- self-test -----------------------------------------------------------------------------------
@@ -275,7 +336,7 @@ def measure_speed() -> list[Finding]:
 
 
 CHECKS: tuple[Callable[[], list[Finding]], ...] = (
-    check_python, check_processor, check_threads, check_memory, check_environment, check_extras, check_data, test_numerics, measure_speed,  # noqa: E501
+    check_python, check_processor, check_threads, check_memory, check_environment, check_extras, check_other, check_data, test_numerics, measure_speed,  # noqa: E501
 )  # fmt: skip
 
 

@@ -177,6 +177,20 @@ def read(path: str) -> Checkpoint:
     return Checkpoint(file, about, {k: lampas.from_numpy(v.copy()) for k, v in arrays.items()})
 
 
+def chosen(path: str) -> Checkpoint:
+    """A checkpoint; of a run's folder, the one of the model that its report is about.
+
+    Raises:
+        UsageError: as for :func:`read`.
+    """
+    from lampas.cli.train.config import Config
+
+    saved = read(path)
+    best = os.path.join(path, BEST)
+    selects = Config(**saved.config()).selects
+    return read(best) if os.path.isdir(path) and selects and os.path.isfile(best) else saved
+
+
 def _decode(file: str) -> tuple[dict[str, Any], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 

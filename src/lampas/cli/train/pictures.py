@@ -19,7 +19,8 @@ class Unreadable(Exception):
     """A file that is no picture, or a damaged or too large one; the text says why."""
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """The module ``PIL.Image``; UsageError without Pillow."""
     from lampas.vision._pillow import pil_image
 
     try:
@@ -35,7 +36,7 @@ class _Opened:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.pillow = _pillow()
+        self.pillow = pillow()
 
     def __enter__(self) -> Any:
         if os.path.isdir(self.path):
@@ -103,7 +104,7 @@ def pixels(image: Any, size: int, channels: int) -> np.ndarray[Any, Any]:
     # JPEG can be decoded at a half, a quarter or an eighth of its size.
     image.draft(None, (2 * size, 2 * size))
     image = flat(ImageOps.exif_transpose(image), "L" if channels == 1 else "RGB")
-    return np.array(ImageOps.fit(image, (size, size), _pillow().Resampling.BILINEAR))
+    return np.array(ImageOps.fit(image, (size, size), pillow().Resampling.BILINEAR))
 
 
 def flat(image: Any, mode: str) -> Any:
@@ -112,8 +113,8 @@ def flat(image: Any, mode: str) -> Any:
         image = _eight_bits(image)
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = _pillow().new("RGBA", image.size, (255, 255, 255, 255))
-        image = _pillow().alpha_composite(white, image)
+        white = pillow().new("RGBA", image.size, (255, 255, 255, 255))
+        image = pillow().alpha_composite(white, image)
     return image.convert(mode)
 
 
@@ -127,4 +128,4 @@ def _eight_bits(image: Any) -> Any:
     elif image.mode != "I" or values.max(initial=0) > 255:
         values = values // 256
     grey = np.nan_to_num(values).clip(0, 255).round().astype(np.uint8)
-    return _pillow().fromarray(grey)
+    return pillow().fromarray(grey)

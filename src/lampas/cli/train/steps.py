@@ -127,23 +127,30 @@ def _remaining(loader: DataLoader[Any], progress: Progress) -> Iterator[Any]:
             yield batch
 
 
+def together(config: Config, of_data: int) -> int:
+    """How many images the model is given at once when it does not learn."""
+    return max(16, min(1000, _PIXELS_AT_ONCE // (config.image_size or of_data) ** 2))
+
+
+def answer(model: Module, images: Tensor, config: Config, fit: Prepare) -> Tensor:
+    """The logits ``(N, classes)`` for a batch, without a graph."""
+    with lampas.no_grad(), short_products(config):
+        outputs: Tensor = model(fit(images))
+    return outputs.float()
+
+
 def evaluate(model: Module, images: Any, config: Config, fit: Prepare) -> Evaluation:
     """Step 5: what the model makes of images it has not seen."""
     import numpy as np
 
     model.eval()
     labels, logits, losses = [], [], []
-    size = config.image_size or images.data.shape[1]
-    together = max(16, min(1000, _PIXELS_AT_ONCE // size**2))
-    with lampas.no_grad():
-        for inputs, targets in DataLoader(images, batch_size=together):
-            with short_products(config):
-                outputs = model(fit(inputs))
-            outputs = outputs.float()
-            each = nn.functional.cross_entropy(outputs, targets, reduction="none")
-            labels.append(targets.numpy())
-            logits.append(outputs.numpy())
-            losses.append(each.numpy())
+    for inputs, targets in DataLoader(images, batch_size=together(config, images.data.shape[1])):
+        outputs = answer(model, inputs, config, fit)
+        each = nn.functional.cross_entropy(outputs, targets, reduction="none")
+        labels.append(targets.numpy())
+        logits.append(outputs.numpy())
+        losses.append(each.numpy())
     raw = np.concatenate(logits)
     return Evaluation(np.concatenate(labels), raw.argmax(1), np.concatenate(losses), softmax(raw))
 
