@@ -39,15 +39,25 @@ TOLERANCE = {
 
 @dataclasses.dataclass(frozen=True)
 class T:
-    """A tensor argument of the type under test: distinct values, evenly between `lo` and `hi`."""
+    """A tensor argument of the type under test: distinct values, evenly between `lo` and `hi`.
+
+    `into` makes of the drawn tensor what the operator asks for, say a symmetric matrix; the
+    gradient is taken by what was drawn.
+    """
 
     shape: tuple[int, ...]
     lo: float = -2.0
     hi: float = 2.0
     grad: bool = True
+    into: Callable[[lampas.Tensor], lampas.Tensor] | None = None
 
     def make(self, dtype: lampas.dtype, seed: int) -> lampas.Tensor:
         """The tensor; the same one for the same arguments."""
+        drawn = self.draw(dtype, seed)
+        return self.into(drawn) if self.into else drawn
+
+    def draw(self, dtype: lampas.dtype, seed: int) -> lampas.Tensor:
+        """The values before `into`."""
         rng = np.random.default_rng(seed)
         n = int(np.prod(self.shape))
         if dtype == lampas.bool:
@@ -77,9 +87,9 @@ class Fixed:
         return lampas.tensor(self.values, dtype=self.dtype)
 
 
-def t(*shape: int, lo: float = -2.0, hi: float = 2.0, grad: bool = True) -> T:
+def t(*shape: int, lo: float = -2.0, hi: float = 2.0, grad: bool = True, into: Any = None) -> T:
     """A tensor of this shape."""
-    return T(shape, lo, hi, grad)
+    return T(shape, lo, hi, grad, into)
 
 
 def mask(values: Any) -> Fixed:
@@ -94,15 +104,20 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
-    def make(self, dtype: lampas.dtype) -> Call:
-        """With tensors in place of their descriptions."""
+    def make(self, dtype: lampas.dtype, drawn: bool = False) -> Call:
+        """With tensors in place of their descriptions; `drawn`: as they are before `into`."""
         seeds = iter(range(1, 100))
-        text = zlib.crc32(repr(self.args).encode())
-        return self.map(
-            lambda leaf: (
-                leaf.make(dtype, text + next(seeds)) if isinstance(leaf, (T, Fixed)) else leaf
-            )
-        )
+        shapes: list[Any] = []
+        self.map(lambda leaf: shapes.append(leaf.shape if isinstance(leaf, T) else 0))
+        text = zlib.crc32(repr(shapes).encode())
+
+        def one(leaf: Any) -> Any:
+            if not isinstance(leaf, (T, Fixed)):
+                return leaf
+            make = leaf.draw if drawn and isinstance(leaf, T) else leaf.make
+            return make(dtype, text + next(seeds))
+
+        return self.map(one)
 
     def map(self, change: Callable[[Any], Any]) -> Call:
         """With `change` applied to every argument that is no list."""
@@ -136,8 +151,8 @@ class Op:
             checked against itself alone: layouts, gradients, `out=` and errors.
         kinds: the element types that `T` arguments may have, letters of `KINDS`.
         result: the result's type: "same", "float" (integers give the default type), "bool",
-            "int64", "real" (complex gives its real type), "sum" (integers give int64), or "" for
-            anything.
+            "int64", "real" (complex gives its real type), "complex" (real gives its complex type),
+            "sum" (integers give int64), or "" for anything.
         grad: how many times it can be differentiated, 0 to 2.
         complex_grad: whether its gradient is checked for complex input where `kinds` has them.
         strided: whether it takes every layout; what reads strides does not.
@@ -147,6 +162,8 @@ class Op:
         tolerance: a factor on `TOLERANCE`.
         aliases: further names of the same operator.
         inplace: whether the form with the underscore is tested, if there is one.
+        seen: what of a result values and gradients look at, where not all of it is determined, such
+            as the signs of eigenvectors.
     """
 
     name: str
@@ -163,6 +180,7 @@ class Op:
     tolerance: float = 1.0
     aliases: Sequence[str] = ()
     inplace: bool = True
+    seen: Callable[[Any], Any] | None = None
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -191,6 +209,10 @@ class Op:
         """Whether a signature has `out=`."""
         return any(" out=None" in text for text in getattr(self.function, "__signatures__", ()))
 
+    def look(self, result: Any) -> Any:
+        """What of a result is determined."""
+        return self.seen(result) if self.seen else result
+
     def result_dtype(self, dtype: lampas.dtype) -> lampas.dtype | None:
         """What the result's type must be; None where the row does not say."""
         whole = not dtype.is_floating_point and not dtype.is_complex
@@ -203,6 +225,9 @@ class Op:
                 dtype, dtype
             ),
             "sum": lampas.int64 if whole else dtype,
+            "complex": {lampas.float64: lampas.complex128, lampas.complex128: dtype}.get(
+                dtype, lampas.complex64
+            ),
         }
         return rules.get(self.result)
 

@@ -15,16 +15,25 @@ from .table import Call, Op, T, leaves
 
 def _of_inputs(op: Op, sample: Call, dtype: lampas.dtype) -> tuple[Any, list[lampas.Tensor]]:
     """The operator as a function of its differentiable arguments alone, and these."""
-    wanted: list[bool] = []
-    sample.map(lambda leaf: wanted.append(isinstance(leaf, T) and leaf.grad))
-    made, inputs = sample.make(dtype), []
+    leaf_of: list[Any] = []
+    sample.map(lambda leaf: leaf_of.append(leaf))
+    wanted = [isinstance(leaf, T) and leaf.grad for leaf in leaf_of]
+    drawn, made, inputs = sample.make(dtype, drawn=True), sample.make(dtype), []
     flags = iter(wanted)
-    made.map(lambda leaf: inputs.append(leaf.requires_grad_()) if next(flags) else None)
+    drawn.map(lambda leaf: inputs.append(leaf.requires_grad_()) if next(flags) else None)
 
     def function(*given: lampas.Tensor) -> Any:
-        places, values = iter(wanted), iter(given)
+        places, values = iter(zip(wanted, leaf_of, strict=True)), iter(given)
+
+        def one(leaf: Any) -> Any:
+            moved, described = next(places)
+            if not moved:
+                return leaf
+            value = next(values)
+            return described.into(value) if described.into else value
+
         lampas.manual_seed(0)
-        result = made.map(lambda leaf: next(values) if next(places) else leaf).run(op.function)
+        result = op.look(made.map(one).run(op.function))
         parts = [
             part
             for part in leaves(result)
