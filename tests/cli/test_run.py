@@ -359,7 +359,7 @@ def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], text: str) 
     [
         (["tarin"], "did you mean `lampas train`?"),
         (["script.py"], "did you mean `lampas run script.py`?"),
-        (["xyzzy"], "only train, run, bench, doctor"),
+        (["xyzzy"], "there is no command 'xyzzy', only train"),
         (["--versoin"], "unrecognized arguments"),
     ],
 )
