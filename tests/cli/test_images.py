@@ -215,6 +215,23 @@ def test_the_split_takes_its_share_of_each_class_and_depends_on_the_seed(tmp_pat
     assert not lampas.equal(parts[0].test.data, parts[2].test.data)
 
 
+def test_what_a_folder_is_read_as(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, expected in (
+        ("MNIST/raw", "mnist"),
+        ("cifar-100-python", "cifar"),
+        ("photos/cat", "folder"),
+    ):
+        root = tmp_path / expected
+        (root / folder).mkdir(parents=True)
+        assert data.kind(str(root)) == expected
+    batches = tmp_path / "cifar/cifar-100-python"
+    assert data.kind(str(batches)) == "cifar"
+    for place in (batches, batches.parent):
+        assert run("--data", place) == 2
+        error = capsys.readouterr().err
+        assert f"so that its files are in {batches}" in error and error.count("\n") == 1
+
+
 def test_early_stopping_keeps_the_best_model(tmp_path: Path) -> None:
     stripes(tmp_path / "data", 12)
     options = ["--data", tmp_path / "data", "--model", "linear", "--augment", "none"]

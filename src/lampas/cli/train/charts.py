@@ -219,12 +219,14 @@ def confusion(counts: Any, names: list[str]) -> str:
         out.append(
             f'<text{size} x="{centre}" y="{top - 6}" text-anchor="{anchor}"{turn}>{text}</text>'
         )
-        cell = _small if many else _count
-        out += [cell(counts, i, j, left + j * side, top + i * side, side) for j in range(n)]
+        for j, answer in enumerate(names):
+            place = (left + j * side, top + i * side, side)
+            hint = f"{name} recognised as {answer}: {int(counts[i, j])}"
+            out.append(_small(counts, i, j, *place, hint) if many else _count(counts, i, j, *place))
     return "".join([*out, "</svg>"])
 
 
-def _small(counts: Any, i: int, j: int, x: float, y: float, side: int) -> str:
+def _small(counts: Any, i: int, j: int, x: float, y: float, side: int, hint: str) -> str:
     """A cell without a figure; empty ones, which are most of them, are left out."""
     count, row = int(counts[i, j]), max(int(counts[i].sum()), 1)
     if not count:
@@ -232,7 +234,7 @@ def _small(counts: Any, i: int, j: int, x: float, y: float, side: int) -> str:
     depth = count / row if i == j else math.sqrt(count / row)
     return (
         f'<rect class="{"hit" if i == j else "miss"}" x="{x}" y="{y}" width="{side}" '
-        f'height="{side}" fill-opacity="{depth:.2f}"><title>{count}</title></rect>'
+        f'height="{side}" fill-opacity="{depth:.2f}"><title>{html.escape(hint)}</title></rect>'
     )
 
 

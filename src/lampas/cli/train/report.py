@@ -16,6 +16,7 @@ WORST = 24
 SUREST = 12
 PAIRS = 10
 _FULL_NAMES = 20  # classes; with more, a matrix shows no counts and mistakes get a table
+_MATRIX = 100  # classes that a matrix can show
 _THUMBNAIL = 96  # pixels that a picture has in the report at most
 
 
@@ -24,7 +25,9 @@ def page(job: Job, evaluation: Evaluation) -> str:
     classes = job.inputs.classes
     confusion = evaluation.confusion(len(classes))
     names = [_short(c) for c in classes]
-    matrix = charts.confusion(confusion, names)
+    matrix = "<p>There are too many classes for a picture.</p>"
+    if len(names) <= _MATRIX:
+        matrix = charts.confusion(confusion, names)
     sections = [
         _summary(job, evaluation),
         _section("Loss and accuracy", _curves(job)),
@@ -115,8 +118,8 @@ def _curves(job: Job) -> str:
     note = ""
     if job.config.label_smoothing or job.config.augment != "none":
         note = (
-            "<p>Training figures are those of the varied images and of the smoothed labels, "
-            "while the model changes: they may well be worse than those of the others.</p>"
+            "<p>Training figures are taken while the model changes, of varied images and with the "
+            "loss that is minimised: they may well be worse than the others.</p>"
         )
     return f'{note}<div class="pair">{"".join(drawn)}</div>'
 

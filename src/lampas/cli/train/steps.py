@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -68,9 +69,9 @@ def preparation(config: Config, inputs: Inputs) -> Prepare:
 
 def short_products(config: Config) -> Any:
     """A context in which products are computed in the run's precision."""
-    return lampas.autocast(
-        "cpu", dtype=lampas.bfloat16, enabled=config.precision == "bfloat16", cache_enabled=False
-    )
+    if config.precision == "float32":
+        return contextlib.nullcontext()
+    return lampas.autocast("cpu", dtype=lampas.bfloat16)
 
 
 def train_epoch(
