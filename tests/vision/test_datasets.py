@@ -376,6 +376,7 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 class Handler(http.server.BaseHTTPRequestHandler):
     log: list[tuple[str, str | None]] = []
+    done = threading.Event()
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
@@ -383,13 +384,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/gone"):
             self.send_error(404)
             return
+        if self.path.startswith("/moved"):
+            self.send_response(302)
+            self.send_header("Location", "/good/file.bin")
+            self.end_headers()
+            return
         body = b"something else" if self.path.startswith("/wrong") else CONTENT
         start = int(wanted.split("=")[1].rstrip("-")) if wanted else 0
+        if self.path.startswith("/whole"):  # knows no ranges
+            start = 0
+        if start >= len(body):
+            self.send_error(416)
+            return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body) - start))
+        if not self.path.startswith("/unsaid"):
+            self.send_header("Content-Length", str(len(body) - start))
         self.end_headers()
-        half = self.path.startswith("/half")
+        half = self.path.startswith(("/half", "/silent"))
         self.wfile.write(body[start : len(body) // 2] if half else body[start:])
+        if self.path.startswith("/silent"):
+            self.wfile.flush()
+            self.done.wait(20)
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -398,9 +413,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[str]:
     Handler.log = []
+    Handler.done.clear()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}"
+        Handler.done.set()
         running.shutdown()
 
 
@@ -437,6 +454,62 @@ def test_a_wrong_beginning_is_thrown_away(tmp_path: Path, server: str) -> None:
     (tmp_path / "file.bin.part").write_bytes(b"of another file")
     path = utils.download([f"{server}/good/file.bin"], tmp_path, "file.bin", MD5)
     assert Path(path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["good", "whole", "unsaid", "moved"])
+@pytest.mark.parametrize("have", [0, 100, len(CONTENT), len(CONTENT) + 5])
+def test_whatever_is_there_already_and_whatever_the_server_can(
+    tmp_path: Path, server: str, kind: str, have: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if have:
+        (tmp_path / "file.bin.part").write_bytes((CONTENT + b"12345")[:have])
+    path = utils.download([f"{server}/{kind}/file.bin"], tmp_path, "file.bin", MD5)
+    assert Path(path).read_bytes() == CONTENT and os.listdir(tmp_path) == ["file.bin"]
+    progress = capsys.readouterr().err
+    assert progress == "" or ("file.bin" in progress and "10.2k" in progress)
+
+
+def test_a_silent_server_is_left_and_what_it_gave_is_kept(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(utils, "_SECONDS_OF_SILENCE", 0.3)
+    with pytest.raises(RuntimeError, match="timed out"):
+        utils.download([f"{server}/silent/file.bin"], tmp_path, "file.bin", MD5)
+    path = utils.download([f"{server}/good/file.bin"], tmp_path, "file.bin", MD5)
+    assert Path(path).read_bytes() == CONTENT
+    assert Handler.log[-1][1] == f"bytes={len(CONTENT) // 2}-"
+
+
+def test_an_interrupted_download_goes_on(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(utils, "_CHUNK", 1000)
+    bar = utils._progress
+
+    def interrupted(*arguments: Any) -> Any:
+        made = bar(*arguments)
+        made.update = lambda n: (_ for _ in ()).throw(KeyboardInterrupt)
+        return made
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(utils, "_progress", interrupted)
+        utils.download([f"{server}/good/file.bin"], tmp_path, "file.bin", MD5)
+    have = (tmp_path / "file.bin.part").stat().st_size
+    assert 0 < have <= 1000
+    path = utils.download([f"{server}/good/file.bin"], tmp_path, "file.bin", MD5)
+    assert Path(path).read_bytes() == CONTENT
+    assert Handler.log[-1][1] == f"bytes={have}-"
+
+
+def test_a_full_disk_is_no_mirrors_fault(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(utils, "_receive", full)
+    with pytest.raises(OSError, match="No space left"):
+        utils.download([f"{server}/good/file.bin"] * 2, tmp_path, "file.bin", MD5)
 
 
 def test_when_all_mirrors_fail_each_is_listed(tmp_path: Path, server: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 18
 _SECONDS_OF_SILENCE = 30
 _USER_AGENT = "lampas"
-# What urllib raises is an OSError.
-_REQUEST_ERRORS = (OSError, ValueError)
+# What another mirror cannot help with.
+_OF_THIS_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def calculate_md5(fpath: str | Path, chunk_size: int = 1024 * 1024) -> str:
@@ -74,8 +75,10 @@ def download(urls: Sequence[str], folder: str | Path, filename: str, md5: str | 
 
     Raises:
         DownloadError: all mirrors failed.
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or the disk is full.
     """
+    from http.client import HTTPException
+
     path = os.path.join(os.path.expanduser(folder), filename)
     if check_integrity(path, md5):
         return path
@@ -87,9 +90,9 @@ def download(urls: Sequence[str], folder: str | Path, filename: str, md5: str | 
         for url in urls:
             try:
                 _fetch(url, f"{path}.part", md5)
-            except PermissionError:
-                raise
-            except _REQUEST_ERRORS as error:
+            except (OSError, ValueError, HTTPException) as error:  # urllib's are OSErrors
+                if getattr(error, "errno", None) in _OF_THIS_MACHINE:
+                    raise
                 failures.append(f"  {url}\n    {_reason(error)}")
                 continue
             os.replace(f"{path}.part", path)
@@ -165,7 +168,7 @@ def _receive(url: str, part: str, have: int) -> None:
         total = None if length is None else int(length) + (have if resumed else 0)
         done = have if resumed else 0
         with open(part, "ab" if resumed else "wb") as file, _progress(url, total, done) as bar:
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read1(_CHUNK):  # as it comes, so that a silence loses nothing
                 file.write(chunk)
                 done += len(chunk)
                 bar.update(len(chunk))
