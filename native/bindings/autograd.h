@@ -21,8 +21,10 @@ PyObject* get_base(PyObject* o, void*);
       {"_grad", get_grad, set_grad, nullptr, nullptr},                                             \
       {"grad_fn", get_grad_fn, nullptr, "The node that made this tensor, or None.", nullptr},      \
       {"is_leaf", get_is_leaf, nullptr, "Whether this tensor has no grad_fn.", nullptr},           \
-      {"output_nr", get_output_nr, nullptr, nullptr, nullptr},                                     \
-      {"retains_grad", get_retains_grad, nullptr, nullptr, nullptr}, {                             \
+      {"output_nr", get_output_nr, nullptr, "Which result of grad_fn this tensor is.", nullptr},   \
+      {"retains_grad", get_retains_grad, nullptr, "Whether a non-leaf keeps its gradient.",        \
+       nullptr},                                                                                   \
+  {                                                                                                \
     "_base", get_base, nullptr, "The tensor this one is a view of, or None.", nullptr              \
   }
 

@@ -71,10 +71,13 @@ void init_runtime(PyObject* module) {
   m.def(
       "set_num_threads", &set_num_threads, nb::arg("num"),
       "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
-  m.def("default_num_threads", &default_num_threads);
+  m.def("default_num_threads", &default_num_threads,
+        "default_num_threads() -> int\n\nThreads that CPU quota, affinity and local ranks allow, "
+        "or LAMPAS_NUM_THREADS.");
   m.def("cpu_info", &cpu, "The processor and the limits of this process, as a dict.");
   m.def("memory_stats", &memory, "Statistics of the caching allocator, in bytes, as a dict.");
-  m.def("reset_peak_memory", &reset_peak_memory);
+  m.def("reset_peak_memory", &reset_peak_memory,
+        "Starts the peaks in `memory_stats()` anew from what is in use.");
   m.def("empty_cache", &empty_cache, "Gives cached memory back to the system.");
   m.def("set_memory_limit", &set_memory_limit, nb::arg("bytes"),
         "Lets tensors take at most `bytes`; 0 removes the limit.");

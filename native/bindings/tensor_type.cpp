@@ -166,39 +166,39 @@ int set_imag(PyObject* o, PyObject* v, void*) {
   return r ? 0 : -1;
 }
 
-#define LAMPAS_GET(name, fn) {name, fn, nullptr, nullptr, nullptr}
+#define LAMPAS_GET(name, fn, doc) {name, fn, nullptr, doc, nullptr}
 PyGetSetDef tensor_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
-    LAMPAS_GET("shape", get_shape),
-    LAMPAS_GET("dtype", get_dtype),
-    LAMPAS_GET("device", get_device),
-    LAMPAS_GET("ndim", get_ndim),
-    LAMPAS_GET("T", get_T),
-    LAMPAS_GET("mT", get_mT),
-    LAMPAS_GET("H", get_H),
-    LAMPAS_GET("mH", get_mH),
+    LAMPAS_GET("shape", get_shape, "The sizes, as a Size."),
+    LAMPAS_GET("dtype", get_dtype, "The type of the elements."),
+    LAMPAS_GET("device", get_device, "Where the data lives: cpu or meta."),
+    LAMPAS_GET("ndim", get_ndim, "The number of dimensions."),
+    LAMPAS_GET("T", get_T, "The tensor with its dimensions in reverse order, a view."),
+    LAMPAS_GET("mT", get_mT, "The last two dimensions exchanged, a view."),
+    LAMPAS_GET("H", get_H, "A matrix transposed and conjugated."),
+    LAMPAS_GET("mH", get_mH, "The last two dimensions exchanged, conjugated."),
     {"real", get_real, set_real, "The real part; a view for complex tensors.", nullptr},
     {"imag", get_imag, set_imag, "The imaginary part, a view.", nullptr},
-    LAMPAS_GET("itemsize", get_itemsize),
-    LAMPAS_GET("nbytes", get_nbytes),
-    LAMPAS_GET("_version", get_version),
-    LAMPAS_GET("layout", get_layout),
-    LAMPAS_GET("is_cuda", get_false),
-    LAMPAS_GET("is_sparse", get_false),
-    LAMPAS_GET("is_sparse_csr", get_false),
-    LAMPAS_GET("is_quantized", get_false),
-    LAMPAS_GET("is_mkldnn", get_false),
-    LAMPAS_GET("is_mps", get_false),
-    LAMPAS_GET("is_xpu", get_false),
-    LAMPAS_GET("is_nested", get_false),
-    LAMPAS_GET("is_xla", get_false),
-    LAMPAS_GET("is_ipu", get_false),
-    LAMPAS_GET("is_mtia", get_false),
-    LAMPAS_GET("is_vulkan", get_false),
-    LAMPAS_GET("is_maia", get_false),
-    LAMPAS_GET("is_cpu", get_is_cpu),
-    LAMPAS_GET("is_meta", get_is_meta),
-    LAMPAS_GET("name", get_none),
+    LAMPAS_GET("itemsize", get_itemsize, "Bytes of one element."),
+    LAMPAS_GET("nbytes", get_nbytes, "Bytes of all elements."),
+    LAMPAS_GET("_version", get_version, "How often the data was written in place."),
+    LAMPAS_GET("layout", get_layout, "Always strided."),
+    LAMPAS_GET("is_cuda", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_sparse", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_sparse_csr", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_quantized", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_mkldnn", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_mps", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_xpu", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_nested", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_xla", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_ipu", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_mtia", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_vulkan", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_maia", get_false, "Always False: there is no such tensor here."),
+    LAMPAS_GET("is_cpu", get_is_cpu, "Whether the data lives in memory."),
+    LAMPAS_GET("is_meta", get_is_meta, "Whether there are sizes but no data."),
+    LAMPAS_GET("name", get_none, "Always None."),
     {"data", get_data, set_data, "The tensor without its history; shares memory.", nullptr},
     LAMPAS_AUTOGRAD_GETSET,
     {}};
@@ -373,7 +373,18 @@ PyMemberDef tensor_members[] = {
     {}};
 
 #define S(slot, f) {slot, reinterpret_cast<void*>(f)}
+const char tensor_doc[] =
+    "An array of numbers of one type, with gradients.\n\n"
+    "Made by `lampas.tensor`, `lampas.zeros` and their like. Views share memory with the tensor "
+    "they were\ntaken from; a name that ends in an underscore writes into the tensor itself.\n\n"
+    ">>> x = lampas.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)\n"
+    ">>> (x * x).sum().backward()\n"
+    ">>> x.grad\n"
+    "tensor([[2., 4.],\n"
+    "        [6., 8.]])\n";
+
 PyType_Slot tensor_slots[] = {
+    {Py_tp_doc, const_cast<char*>(tensor_doc)},
     S(Py_tp_new, tensor_new),
     S(Py_tp_alloc, tensor_alloc),
     S(Py_tp_dealloc, tensor_dealloc),

@@ -64,10 +64,12 @@ PyMethodDef dtype_methods[] = {
 PyMethodDef constant_methods[] = {{"__reduce__", constant_reduce, METH_NOARGS, nullptr}, {}};
 PyGetSetDef constant_getset[] = {{"__module__", get_module, nullptr, nullptr, nullptr}, {}};
 
-PyTypeObject* constant_type(const char* name, PyGetSetDef* getset, PyMethodDef* methods) {
+PyTypeObject* constant_type(const char* name, const char* doc, PyGetSetDef* getset,
+                            PyMethodDef* methods) {
   PyType_Slot slots[] = {{Py_tp_repr, reinterpret_cast<void*>(constant_repr)},
                          {Py_tp_getset, getset},
                          {Py_tp_methods, methods},
+                         {Py_tp_doc, const_cast<char*>(doc)},
                          {0, nullptr}};
   PyType_Spec spec = {
       name, sizeof(Constant), 0,
@@ -327,7 +329,8 @@ PyObject* device_object(Device d) {
 }
 
 void init_types(PyObject* module) {
-  dtype_type = constant_type("lampas.dtype", dtype_getset, dtype_methods);
+  dtype_type = constant_type("lampas.dtype", "The type of a tensor's elements.", dtype_getset,
+                             dtype_methods);
   PyModule_AddObjectRef(module, "dtype", reinterpret_cast<PyObject*>(dtype_type));
   for (int i = 0; i < kDTypes; ++i)
     dtypes[i] = add_constant(module, dtype_type, dtype_name(static_cast<DType>(i)), i);
@@ -344,11 +347,14 @@ void init_types(PyObject* module) {
                          {"cfloat", DType::C64},
                          {"cdouble", DType::C128}})
     PyModule_AddObjectRef(module, o.name, dtypes[static_cast<int>(o.d)]);
-  layout_type = constant_type("lampas.layout", constant_getset, constant_methods);
+  layout_type = constant_type("lampas.layout", "How elements lie in memory: always `strided`.",
+                              constant_getset, constant_methods);
   PyModule_AddObjectRef(module, "layout", reinterpret_cast<PyObject*>(layout_type));
   Py_DECREF(add_constant(module, layout_type, "strided", 0));
   Py_DECREF(add_constant(module, layout_type, "sparse_coo", 1));
-  format_type = constant_type("lampas.memory_format", constant_getset, constant_methods);
+  format_type =
+      constant_type("lampas.memory_format", "The order in which dimensions lie in memory.",
+                    constant_getset, constant_methods);
   PyModule_AddObjectRef(module, "memory_format", reinterpret_cast<PyObject*>(format_type));
   for (auto [name, value] : {std::pair{"contiguous_format", 0},
                              {"preserve_format", 1},

@@ -34,23 +34,28 @@ def _chapter(title: str, *names: str, by_module: tuple[str, ...] = ()) -> list[P
 PAGES = [
     *_chapter("Tensors", "", "Tensor", "random", "linalg", "fft", "special", "signal.windows",
               "masked"),
-    *_chapter("Gradients", "autograd", "autograd.graph", "func"),
-    *_chapter("Networks", "nn", "nn.functional", "nn.init", "nn.utils", "nn.utils.rnn",
+    *_chapter("Gradients", "autograd", "autograd.functional", "autograd.forward_ad",
+              "autograd.graph", "autograd.profiler", "func"),
+    *_chapter("Networks", "nn", "nn.functional", "nn.init", "nn.attention", "nn.utils",
+              "nn.utils.rnn",
               "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune", "nn.parallel",
               by_module=("nn",)),
     *_chapter("Training", "optim", "optim.lr_scheduler", "optim.swa_utils", "amp", "utils.data",
               "utils.checkpoint", "utils.tensorboard"),
-    *_chapter("Distributions", "distributions", by_module=("distributions",)),
+    *_chapter("Distributions", "distributions", "distributions.constraints",
+              by_module=("distributions",)),
     *_chapter("Files and processes", "serialization", "serialization.safetensors", "hub",
               "multiprocessing"),
     *_chapter("Images", "vision", "vision.datasets", "vision.transforms", "vision.transforms.v2",
               "vision.transforms.functional", "vision.transforms.v2.functional", "vision.models",
+              "vision.models.segmentation", "vision.models.feature_extraction",
               "vision.ops", "vision.utils", "vision.io", "vision.tv_tensors",
               by_module=("vision.models", "vision.datasets")),
     *_chapter("Tools", "testing", "profiler", "jit", "compiler", "overrides", "cuda", "backends",
               "models", "alias", "cli"),
 ]  # fmt: skip
 NOT_NAMES = {"annotations", "ModuleBase", "set_global_module_hooks"}
+
 
 
 def target(page: Page) -> Any:
@@ -74,7 +79,9 @@ def _defined_in(module: ModuleType, member: Any) -> bool:
 def public_names(page: Page) -> list[str]:
     """The names that a module's page describes, sorted."""
     module = target(page)
-    if page.name == "lampas":
+    if page.name == "lampas.nn":
+        found = [*module.__all__, *module.modules.__all__, "DataParallel"]
+    elif page.name == "lampas":
         found = [n for n in dir(module) if not n.startswith("_") and not n.endswith("_")]
     elif hasattr(module, "__all__"):
         found = list(module.__all__)
@@ -88,6 +95,7 @@ def public_names(page: Page) -> list[str]:
         and name not in NOT_NAMES
         and not inspect.ismodule(getattr(module, name))
         and (f"{page.name}.{name}" not in described or page.name != "lampas")
+        and (name != "Tensor")
     )
 
 

@@ -13,10 +13,11 @@ import lampas
 
 
 class Index:
-    """Where each name is described."""
+    """Where each name is described. What several pages offer is described on one of them."""
 
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
+        self.homes = {page.name: page for page in PAGES}
         for page in PAGES:
             owner = target(page)
             self.places[page.name] = page.path
@@ -25,6 +26,8 @@ class Index:
                 continue
             for name in public_names(page):
                 full = f"{page.name}.{name}"
+                if self.elsewhere(page, name):
+                    continue
                 self.places.setdefault(full, f"{page.path}#{full}")
                 if inspect.isclass(getattr(owner, name)):
                     self._members(page, full, getattr(owner, name))
@@ -32,6 +35,24 @@ class Index:
     def _members(self, page: Page, full: str, cls: type) -> None:
         for name, _ in members(cls) if cls is not lampas.Tensor else tensor_members():
             self.places.setdefault(f"{full}.{name}", f"{page.path}#{full}.{name}")
+
+    def elsewhere(self, page: Page, name: str) -> str | None:
+        """The full name under which another page describes this name: that of the namespace in
+        which it is defined."""
+        member = getattr(target(page), name)
+        module = getattr(member, "__module__", None)
+        if not isinstance(module, str) or module in ("lampas", page.name):
+            return None
+        if module == "lampas._library.functional" or hasattr(member, "__signatures__"):
+            return None
+        while module.count("."):
+            if module == page.name:
+                return None
+            home = self.homes.get(module)
+            if home and name in public_names(home) and getattr(target(home), name) is member:
+                return f"{module}.{name}"
+            module = module.rpartition(".")[0]
+        return None
 
     def link(self, page: Page, name: str, around: str = "") -> str | None:
         """The address of a name's entry, seen from a page; names may leave away the package, the
@@ -71,6 +92,7 @@ class Writer:
         self.page = page
         self.index = index
         self.out: list[str] = []
+        self.redirected: dict[str, str] = {}
 
     def text(self) -> str:
         owner = target(self.page)
@@ -83,7 +105,9 @@ class Writer:
                 self.member(self.page.name, name, member, level="##")
             return self.done()
         self.docstring(owner.__doc__ or "")
-        rows = [(n, getattr(owner, n)) for n in public_names(self.page)]
+        names = public_names(self.page)
+        self.redirected = {n: full for n in names if (full := self.index.elsewhere(self.page, n))}
+        rows = [(n, getattr(owner, n)) for n in names]
         entries = [(n, m) for n, m in rows if callable(m) and not isinstance(m, lampas.dtype)]
         self.constants([(n, m) for n, m in rows if (n, m) not in entries])
         for title, group in self.groups(entries):
@@ -91,6 +115,8 @@ class Writer:
                 self.out += [f"## {title}", ""]
             self.contents([(self.page.name, n, m) for n, m in group])
             for name, member in group:
+                if name in self.redirected:
+                    continue
                 self.entry(name, member, "###" if title else "##")
         return self.done()
 
@@ -98,6 +124,9 @@ class Writer:
         return "\n".join(self.out) + "\n"
 
     def groups(self, entries: list[tuple[str, Any]]) -> list[tuple[str, list[tuple[str, Any]]]]:
+        if self.page.name == "lampas":
+            types = [(n, m) for n, m in entries if inspect.isclass(m)]
+            return [("Types", types), ("Functions", [e for e in entries if e not in types])]
         if not self.page.by_module:
             return [("", entries)]
         found: dict[str, list[tuple[str, Any]]] = {}
@@ -111,10 +140,14 @@ class Writer:
         """A table of names, each with its first sentence."""
         if len(entries) < 2:
             return
-        self.out += ["| | |", "|---|---|"]
+        self.out += ["| name | |", "|---|---|"]
         for owner, name, member in entries:
             about = summary(_doc(member), drop=name).replace("|", "\\|")
-            self.out.append(f"| [`{name}`](#{owner}.{name}) | {about} |")
+            address = f"#{owner}.{name}"
+            if name in self.redirected:
+                full = self.redirected[name]
+                address = self.index.link(self.page, full) or address
+            self.out.append(f"| [`{name}`]({address}) | {about} |")
         self.out.append("")
 
     def constants(self, entries: list[tuple[str, Any]]) -> None:
@@ -122,8 +155,9 @@ class Writer:
             return
         self.out += ["| constant | value |", "|---|---|"]
         for name, member in entries:
-            value = str(member) if len(repr(member)) < 70 else type(member).__name__
-            self.out.append(f"| `{name}` | `{value}` |".replace("||", "\\|\\|"))
+            text = repr(member)
+            shown = f"`{text}`" if len(text) < 70 and " at 0x" not in text else _kind(member)
+            self.out.append(f"| `{name}` | {shown} |".replace("||", "\\|\\|"))
         self.out.append("")
 
     def entry(self, name: str, member: Any, level: str) -> None:
@@ -157,6 +191,14 @@ class Writer:
         self.out += [to_markdown(text, link, drop), ""]
 
 
+def _kind(value: Any) -> str:
+    """What a constant is: the docstring of an object that has one, else its type."""
+    about = type(value).__doc__ or ""
+    if type(value).__module__.startswith("lampas") and about:
+        return " ".join(to_markdown(about).split())
+    return f"`{type(value).__name__}`"
+
+
 def _doc(member: Any) -> str:
     """The docstring; one that a class only inherits from outside the package says nothing."""
     if inspect.isclass(member):
@@ -180,9 +222,9 @@ def pages() -> dict[str, str]:
     return {"reference/index.md": _overview(), **texts}
 
 
-def navigation() -> list[dict[str, Any]]:
+def navigation() -> list[str | dict[str, Any]]:
     """The reference's part of the table of contents."""
-    chapters: dict[str, list[Any]] = {}
+    chapters: dict[str, list[dict[str, str]]] = {}
     for page in PAGES:
         chapters.setdefault(page.chapter, []).append({page.title: page.path})
     return ["reference/index.md", *({title: found} for title, found in chapters.items())]

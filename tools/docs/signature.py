@@ -42,20 +42,20 @@ def _wrap(name: str, inside: str, after: str = "", parts: list[str] | None = Non
 def _parameters(signature: inspect.Signature) -> list[str]:
     parts: list[str] = []
     previous = None
-    for p in signature.parameters.values():
+    for i, p in enumerate(signature.parameters.values()):
+        if i == 0 and p.name in ("self", "cls"):
+            continue
         if p.kind is p.KEYWORD_ONLY and previous not in (p.KEYWORD_ONLY, p.VAR_POSITIONAL):
             parts.append("*")
         if previous is p.POSITIONAL_ONLY and p.kind is not p.POSITIONAL_ONLY:
             parts.append("/")
         previous = p.kind
-        star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        star = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
         kind = _annotation(p.annotation)
         text = f"{star}{p.name}" + (f": {kind}" if kind else "")
         if p.default is not p.empty:
             text += f" = {_default(p.default)}" if kind else f"={_default(p.default)}"
         parts.append(text)
-    if parts and parts[0] in ("self", "cls"):
-        parts.pop(0)
     return parts
 
 
