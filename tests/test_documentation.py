@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import builtins
 import doctest
+import functools
 import importlib
 import inspect
 import os
 import pkgutil
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,3 +96,49 @@ def test_code_on_pages_runs(source: str, line: int, page: str) -> None:
         assert run_examples(os.path.basename(page), source, {}) > 0
     else:
         exec(compile("\n" * line + source, page, "exec"), {"__name__": "__main__"})
+
+
+# ---- commands and links ------------------------------------------------------------------------
+
+FILES = [
+    *PAGES,
+    *(ROOT / n for n in ("ARCHITECTURE.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+]
+SHELL = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]+\]\((?!\w+:|#)([^)#\s]+)")
+
+
+@functools.cache
+def help_of(command: str) -> str:
+    from lampas.cli import COMMANDS
+
+    assert command in COMMANDS, f"there is no command `lampas {command}`"
+    call = [sys.executable, "-m", "lampas", command, "--help"]
+    return subprocess.check_output(call, text=True)
+
+
+def shell_lines(page: Path) -> list[str]:
+    text = page.read_text(encoding="utf-8")
+    lines = [line for block in SHELL.findall(text) for line in block.splitlines()]
+    return lines + re.findall(r"`((?:lampas|make) [^`]+)`", text)
+
+
+@pytest.mark.parametrize("page", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_on_pages_exist_with_their_options(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for line in shell_lines(page):
+        words = shlex.split(line.lstrip("$ "), comments=True)
+        if words[:1] == ["make"]:
+            named = [w for w in words[1:] if re.fullmatch(r"[a-z-]+", w)]
+            assert set(named) <= targets, f"{page.name}: {line}"
+        if words[:1] == ["lampas"] and re.fullmatch("[a-z]+", words[1]):
+            known = help_of(words[1])
+            own = words[2:] if words[1] != "run" else []
+            for option in (w.partition("=")[0] for w in own if w.startswith("--")):
+                assert re.search(rf"{option}\b", known), f"{page.name}: {line}"
+
+
+@pytest.mark.parametrize("page", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
