@@ -267,7 +267,14 @@ def test_bfloat16_smoothing_and_a_found_rate(tmp_path: Path) -> None:
     assert rows(tmp_path / "run")[0]["test_top5"] >= 50
 
 
+def test_a_last_batch_of_one_image_is_left_out(tmp_path: Path) -> None:
+    stripes(tmp_path / "data", 11)  # 9 of each class are for training: 17 + 1
+    options = ["--data", tmp_path / "data", "--model", "mobilenet_v3_small", "--batch-size", 17]
+    assert run(*options, "--epochs", 1, "--out", tmp_path / "run") == 0
+
+
 MISTAKES = {
+    "fraction": (["--test-fraction", "0.3"], "digits has test images of its own"),
     "model": (["--model", "resnet19"], "did you mean"),
     "augment": (["--augment", "crop+flop"], "no augmentation is called 'flop'; did you mean flip?"),
     "none": (["--augment", "none+flip"], "none cannot be joined"),

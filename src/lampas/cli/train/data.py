@@ -119,6 +119,11 @@ def load(config: Config) -> Data:
         from lampas.cli.train import folder
 
         data = folder.load(config)
+    elif config.test_fraction is not None:
+        raise UsageError(
+            f"--test-fraction {config.test_fraction}: {config.data} has test images of its own; "
+            "leave the option out"
+        )
     else:
         data = _arrays(config.data)
     if config.validation:

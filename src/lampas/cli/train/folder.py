@@ -44,17 +44,17 @@ def load(config: Config) -> Data:
     parts = {name: reader.images(some, inputs) for name, some in files.items()}
     for name in files:
         reader.complain_about_empty(parts[name], name)
-    if "test" not in parts:
-        if "validation" in parts:
-            parts["test"] = parts.pop("validation")
-        else:
-            fraction = 0.2 if config.test_fraction is None else config.test_fraction
-            parts["train"], parts["test"] = split(parts["train"], fraction, config.seed)
-    elif config.test_fraction is not None:
+    own = places.get("test") or places.get("validation")
+    if own and config.test_fraction is not None:
         raise UsageError(
             f"--test-fraction {config.test_fraction}: {config.data} has a folder "
-            f"{os.path.basename(places['test'])}; leave the option out"
+            f"{os.path.basename(own)}; leave the option out"
         )
+    if not own:
+        fraction = 0.2 if config.test_fraction is None else config.test_fraction
+        parts["train"], parts["test"] = split(parts["train"], fraction, config.seed)
+    elif "test" not in parts:
+        parts["test"] = parts.pop("validation")
     skipped = [f"{os.path.relpath(path, root)} {why}" for path, why in reader.skipped]
     return Data(inputs, parts["train"], parts["test"], parts.get("validation"), sorted(skipped))
 

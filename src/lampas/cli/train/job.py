@@ -166,9 +166,8 @@ class Job:
                 return self.criterion(model(prepared), labels)
 
         with lampas.random.fork_rng(devices=[]):
-            found = schedule.search(
-                model, optimizer, self.data.train, config.batch_size or 1, loss_of
-            )
+            loader = steps.training_batches(self.data.train, config)
+            found = schedule.search(model, optimizer, loader, loss_of)
         self.progress.finder = found
         config.lr = found["suggestion"]
 
@@ -210,10 +209,10 @@ class Job:
 
     def _epoch(self, recorder: Any, interrupt: console.Interrupt) -> bool:
         progress, number, epochs = self.progress, self.progress.epoch + 1, self.config.epochs or 0
-        count, size = len(self.data.train), self.config.batch_size or 1
-        bar = self.say.bar(number, epochs, -(-count // size), progress.step)
+        loader = steps.training_batches(self.data.train, self.config)
+        bar = self.say.bar(number, epochs, len(loader), progress.step)
         start = time.perf_counter()
-        seen = min(progress.step * size, count)
+        seen = min(progress.step * (self.config.batch_size or 1), len(self.data.train))
 
         def after_step(now: Progress, images: int) -> bool:
             nonlocal seen
@@ -223,8 +222,8 @@ class Job:
 
         with bar:
             complete = steps.train_epoch(
-                self.model, self.criterion, self.optimizer, self.data.train, self.config,
-                self.prepare, progress, after_step,
+                self.model, self.criterion, self.optimizer, loader, self.config, self.prepare,
+                progress, after_step,
             )  # fmt: skip
         progress.seconds += time.perf_counter() - start
         if not complete:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from lampas.cli import UsageError
-from lampas.utils.data import DataLoader
 
 if TYPE_CHECKING:
     from lampas import Tensor
@@ -50,8 +49,7 @@ def _half_cosine(start: float, end: float, done: float) -> float:
 def search(
     model: Module,
     optimizer: Any,
-    images: Any,
-    batch_size: int,
+    loader: Iterable[tuple[Tensor, Tensor]],
     loss_of: Callable[[Module, Tensor, Tensor], Tensor],
 ) -> dict[str, Any]:
     """A learning-rate range test (L. N. Smith, "Cyclical learning rates", WACV 2017).
@@ -68,7 +66,7 @@ def search(
     losses: list[float] = []
     mean = 0.0
     while len(rates) < STEPS:
-        for inputs, labels in DataLoader(images, batch_size=batch_size, shuffle=True):
+        for inputs, labels in loader:
             number = len(rates)
             now = LOWEST * (HIGHEST / LOWEST) ** (number / (STEPS - 1))
             for group in optimizer.param_groups:

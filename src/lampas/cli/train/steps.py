@@ -74,11 +74,19 @@ def short_products(config: Config) -> Any:
     return lampas.autocast("cpu", dtype=lampas.bfloat16)
 
 
+def training_batches(images: Any, config: Config) -> DataLoader[Any]:
+    """The training images in random order; a last batch of one image, of which batch
+    normalisation can make nothing, is left out."""
+    size = config.batch_size or 1
+    alone = len(images) > size and len(images) % size == 1
+    return DataLoader(images, batch_size=size, shuffle=True, drop_last=alone)
+
+
 def train_epoch(
     model: Module,
     criterion: Module,
     optimizer: Optimizer,
-    images: Any,
+    loader: DataLoader[Any],
     config: Config,
     prepare: Prepare,
     progress: Progress,
@@ -90,7 +98,6 @@ def train_epoch(
     stops there. The result says whether the epoch is complete.
     """
     model.train()
-    loader = DataLoader(images, batch_size=config.batch_size, shuffle=True)
     total = (config.epochs or 0) * len(loader)
     for inputs, labels in _remaining(loader, progress):
         if config.schedule != "constant":
