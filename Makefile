@@ -88,7 +88,7 @@ bench: build ## compare with an installed PyTorch: make bench ARGS="--torch /pat
 	@$(PY) benchmarks/compare.py $(ARGS)
 
 docs: build $(DONE)/docs ## build the documentation into site/; warnings are errors
-	@$(BIN)/mkdocs build --strict --quiet && echo "==> site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet && echo "==> site/index.html"
 
 wheel: $(DONE)/build ## build a wheel into dist/
 	@$(PY) -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir dist . && ls -sh dist

@@ -1,4 +1,5 @@
-"""Examples in docstrings, in the README and in the guide run and give what they show."""
+"""Examples in docstrings, in the README and in the guide run and give what they show; every public
+name has a docstring."""
 
 from __future__ import annotations
 
@@ -75,6 +76,12 @@ def native_docstrings() -> Iterator[tuple[str, str]]:
 def test_examples_in_native_docstrings() -> None:
     count = sum(run_examples(name, text, {}) for name, text in native_docstrings())
     assert count > 0, "no example found in the native docstrings"
+
+
+def test_public_names_have_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Public is what the reference describes (tools/docs/names.py)."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    assert importlib.import_module("reference").undocumented() == []
 
 
 def blocks() -> list[Any]:

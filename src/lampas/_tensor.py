@@ -55,7 +55,7 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Any:
 
     if not self.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    if self._backward_hooks is None:
+    if self._backward_hooks is None or not _C._hooks_see(self, self._backward_hooks):
         self._backward_hooks = OrderedDict()
         _C._register_hook(self, self._backward_hooks)
     handle = RemovableHandle(self._backward_hooks)
@@ -388,6 +388,11 @@ def new(self: Tensor, *args: Any, **_: Any) -> Tensor:
     return self.new_empty(*args)
 
 
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Always False: pinned memory speeds up copies to accelerators."""
+    return False
+
+
 _METHODS = [
     backward, register_hook, register_post_accumulate_grad_hook, retain_grad, numpy, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __deepcopy__,  # noqa: E501
     __reduce_ex__, untyped_storage, storage, as_subclass, cpu, cuda, pin_memory, share_memory_, is_shared, get_device, __repr__, __format__, __contains__,  # noqa: E501
@@ -401,4 +406,4 @@ Tensor.__module__ = "lampas"
 Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
 Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[method-assign]
 Tensor.__torch_function__ = classmethod(__torch_function__)  # type: ignore[assignment, method-assign]
-Tensor.is_pinned = lambda self, device=None: False  # type: ignore[method-assign]
+Tensor.is_pinned = is_pinned  # type: ignore[method-assign]

@@ -101,10 +101,11 @@ def public_names(page: Page) -> list[str]:
 
 def members(cls: type) -> list[tuple[str, Any]]:
     """The methods and properties that a class's entry describes: its own with a docstring, and
-    those of bases that are no public class of their own."""
+    those of bases that are no public class of their own, nor part of one."""
     seen: dict[str, Any] = {}
-    for base in inspect.getmro(cls):
-        if base is not cls and not _hidden(base):
+    public = [b for b in cls.__mro__[1:] if b is not object and not _hidden(b)]
+    for base in cls.__mro__:
+        if base is not cls and (not _hidden(base) or any(issubclass(b, base) for b in public)):
             continue
         for name, raw in vars(base).items():
             if name.startswith("_") or name in seen or inspect.isclass(raw):

@@ -195,24 +195,46 @@ def _kind(value: Any) -> str:
     """What a constant is: the docstring of an object that has one, else its type."""
     about = type(value).__doc__ or ""
     if type(value).__module__.startswith("lampas") and about:
-        return " ".join(to_markdown(about).split())
+        return summary(about, drop=type(value).__name__)
     return f"`{type(value).__name__}`"
 
 
 def _doc(member: Any) -> str:
-    """The docstring; one that a class only inherits from outside the package says nothing."""
+    """The docstring; what comes from elsewhere is told by its full name."""
     if inspect.isclass(member):
         for base in member.__mro__:
             if base is not object and (text := vars(base).get("__doc__")):
-                return text if isinstance(text, str) and "lampas" in str(base.__module__) else ""
-        return ""
+                return text if "lampas" in str(base.__module__) else _foreign(member)
+        return _foreign(member)
     if hasattr(member, "__nb_signature__"):
         return member.__nb_signature__[0][1] or ""
-    if not (inspect.isroutine(member) or isinstance(member, property)) and not hasattr(
-        member, "__signatures__"
-    ):
-        return (member.__doc__ or "") if inspect.isgetsetdescriptor(member) else ""
-    return inspect.getdoc(member) or ""
+    described = (inspect.isroutine, inspect.isdatadescriptor)
+    if any(test(member) for test in described):
+        return inspect.getdoc(member) or _foreign(member)
+    if hasattr(member, "__signatures__"):
+        return inspect.getdoc(member) or ""
+    return (type(member).__doc__ or "") if "lampas" in type(member).__module__ else _foreign(member)
+
+
+def _foreign(member: Any) -> str:
+    """What to say of a name that is Python's or NumPy's own and has no docstring."""
+    module = getattr(member, "__module__", None) or ""
+    name = getattr(member, "__qualname__", None) or getattr(member, "_name", "")
+    return "" if not module or "lampas" in module else f"``{module}.{name}``."
+
+
+def undocumented() -> list[str]:
+    """The public names that have no docstring."""
+    found = []
+    for page in PAGES:
+        owner = target(page)
+        found += [] if owner.__doc__ else [page.name]
+        if inspect.isclass(owner):
+            named = tensor_members()
+        else:
+            named = [(n, getattr(owner, n)) for n in public_names(page)]
+        found += [f"{page.name}.{n}" for n, m in named if callable(m) and not _doc(m).strip()]
+    return found
 
 
 def pages() -> dict[str, str]:

@@ -78,9 +78,13 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return result
 
 
-operator(
+@operator(
     "cholesky_solve(Tensor input, Tensor input2, bool upper=False)", function=False, method=True
-)(lambda input, input2, upper=False: cholesky_solve(input, input2, upper))
+)
+def _cholesky_solve(input: Tensor, input2: Tensor, upper: bool = False) -> Tensor:
+    """X with A X = input, where input2 is the Cholesky factor of A; see lampas.cholesky_solve."""
+    result: Tensor = cholesky_solve(input, input2, upper)
+    return result
 
 
 @operator("cholesky_inverse(Tensor L, bool upper=False, *, Tensor? out=None)", method=True)

@@ -19,6 +19,7 @@ _LuUnpack = named("lu_unpack", "P L U")
 
 # ---- LU ------------------------------------------------------------------------------------------
 def _lu_of(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
+    """(LU, pivots), and the info if that is asked for; see lampas.lu."""
     packed, pivots, info = _lu.factor(A, "lu_factor_ex", pivot)
     return (packed, pivots, info) if get_infos else (packed, pivots)
 
