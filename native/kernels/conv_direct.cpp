@@ -176,14 +176,6 @@ struct WeightGrad : Block<T> {
     if (partial) run_tasks(blocks_of(one, kSum), add, this, env, static_cast<double>(one * chunks));
     return !failed;
   }
-  static constexpr int64_t kSum = 4096;
-  static void add(void* job, int64_t task) {
-    auto& j = *static_cast<WeightGrad*>(job);
-    const int64_t one = j.s.outputs * j.columns, i0 = task * kSum, i1 = std::min(one, i0 + kSum);
-    std::copy(j.partial + i0, j.partial + i1, j.gw + i0);
-    for (int64_t k = 1; k < j.chunks; ++k)
-      for (int64_t i = i0; i < i1; ++i) j.gw[i] += j.partial[k * one + i];
-  }
 
   static void pack_gradient(void* job, int64_t task) {
     auto& j = *static_cast<WeightGrad*>(job);

@@ -95,4 +95,24 @@ struct Filters {
   }
 };
 
+// out[i] = the sum of partial[chunk][i] over the chunks, in their order.
+template <class T>
+struct PartialSums {
+  static constexpr int64_t kTask = 4096;
+  const T* partial;
+  T* out;
+  int64_t size, chunks;
+
+  void add(const Env& env) {
+    run_tasks(blocks_of(size, kTask), task, this, env, static_cast<double>(size * chunks));
+  }
+  static void task(void* job, int64_t i) {
+    auto& j = *static_cast<PartialSums*>(job);
+    const int64_t begin = i * kTask, end = std::min(j.size, begin + kTask);
+    std::copy(j.partial + begin, j.partial + end, j.out + begin);
+    for (int64_t k = 1; k < j.chunks; ++k)
+      for (int64_t at = begin; at < end; ++at) j.out[at] += j.partial[k * j.size + at];
+  }
+};
+
 }  // namespace lampas::kernels::LAMPAS_ISA

@@ -60,16 +60,8 @@ struct WeightGrad {
     partial = sums.get();
     run_tasks(chunks * parts, compute, this, env,
               2.0 * static_cast<double>(one) * static_cast<double>(s.images * s.out_size()));
-    run_tasks(blocks_of(one, kSum), add, this, env, static_cast<double>(one * chunks));
+    PartialSums<T>{partial, gw, one, chunks}.add(env);
     return !failed;
-  }
-  static constexpr int64_t kSum = 4096;
-  static void add(void* job, int64_t task) {
-    auto& j = *static_cast<WeightGrad*>(job);
-    int64_t i0 = task * kSum, i1 = std::min(j.one, i0 + kSum);
-    std::copy(j.partial + i0, j.partial + i1, j.gw + i0);
-    for (int64_t k = 1; k < j.chunks; ++k)
-      for (int64_t i = i0; i < i1; ++i) j.gw[i] += j.partial[k * j.one + i];
   }
 
   static void compute(void* job, int64_t task) {
