@@ -12,7 +12,7 @@ import pytest
 
 import lampas
 from lampas.cli import main
-from lampas.cli.train import data, pictures, schedule, steps
+from lampas.cli.train import data, pictures, saliency, schedule, steps
 from lampas.cli.train.config import Config
 from lampas.cli.train.metrics import Evaluation
 
@@ -370,3 +370,29 @@ def test_top_k_and_the_surest_against_sorting() -> None:
     for i in found.surest():
         same = (labels == labels[i]) & (found.predicted == labels[i])
         assert probabilities[i, labels[i]] == probabilities[same, labels[i]].max()
+
+
+def test_saliency_of_a_linear_model_is_its_weights() -> None:
+    lampas.manual_seed(0)
+    model = lampas.nn.Sequential(lampas.nn.Flatten(), lampas.nn.Linear(3 * 8 * 8, 4))
+    images = lampas.randn(20, 3, 8, 8)
+    got = saliency.maps(model, images, lambda x: x)
+    rows = model[1].weight.detach().numpy()[model(images).argmax(1).numpy()]
+    padded = np.pad(np.abs(rows.reshape(20, 3, 8, 8)).max(1), ((0, 0), (1, 1), (1, 1)), "edge")
+    mean = sum(padded[:, i : i + 8, j : j + 8] for i in range(3) for j in range(3)) / 9
+    expected = mean / np.quantile(mean, 0.99, axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(got, expected.clip(0, 1), rtol=1e-4)
+
+
+def test_the_search_suggests_a_rate_that_is_stable_and_not_slow() -> None:
+    # On (w - t)² / 2, gradient descent is stable below a rate of 2; t is ±1, w begins far away.
+    weight = lampas.nn.Linear(1, 1, bias=False)
+    lampas.nn.init.constant_(weight.weight, 10.0)
+    optimizer = lampas.optim.SGD(weight.parameters(), lr=1.0)
+    batches = [(lampas.ones(1, 1), lampas.tensor([[t]])) for t in (1.0, -1.0, -1.0, 1.0)]
+    found = schedule.search(
+        weight, optimizer, batches, lambda model, x, t: ((model(x) - t) ** 2).sum() / 2
+    )
+    assert 0.03 < found["suggestion"] < 1
+    assert len(found["rates"]) == len(found["losses"]) <= schedule.STEPS
+    assert found["rates"] == sorted(found["rates"])
