@@ -14,6 +14,19 @@ AutogradMeta::~AutogradMeta() {
   std::erase_if(list, [&](const auto& entry) { return entry.second == self; });
 }
 
+namespace {
+// Moves the tensor to another place in the graph; a tensor that keeps its gradient keeps the one
+// of its newest value.
+void set_edge(AutogradMeta& m, Edge edge) {
+  if (m.retains_grad && m.edge.node) {
+    std::erase_if(m.edge.node->hooks().retain,
+                  [&](const auto& entry) { return entry.second == m.self; });
+    if (edge.node) edge.node->hooks().retain.emplace_back(edge.nr, m.self);
+  }
+  m.edge = std::move(edge);
+}
+}  // namespace
+
 AutogradMeta& ensure_meta(const Tensor& t) {
   if (!t.impl()->autograd) t.impl()->autograd = std::make_unique<AutogradMeta>();
   return *meta(t);
@@ -31,7 +44,7 @@ void renew(const Tensor& t, AutogradMeta& m) {
   View& v = *m.view;
   Tensor again = v.replay ? v.replay(v.base)
                           : engine_math.as_strided(v.base, t.sizes(), t.strides(), t.offset());
-  m.edge = meta(again) ? meta(again)->edge : Edge{};
+  set_edge(m, meta(again) ? meta(again)->edge : Edge{});
   v.version = t.version();
 }
 }  // namespace
@@ -57,7 +70,7 @@ Edge gradient_edge(const Tensor& t) {
 
 void set_grad_fn(const Tensor& t, Ref<Node> node, uint32_t nr) {
   AutogradMeta& m = ensure_meta(t);
-  m.edge = {std::move(node), nr};
+  set_edge(m, {std::move(node), nr});
   m.requires_grad = false;
 }
 
@@ -180,8 +193,10 @@ namespace {
 // through, the part inside goes through the operation's own node.
 class CopySlices final : public Node {
  public:
-  CopySlices(const Tensor& base, const Tensor& view, const View& how, Ref<Node> fn)
+  // Edge `self` of `fn` is the view's previous value.
+  CopySlices(const Tensor& base, const Tensor& view, const View& how, Ref<Node> fn, size_t self)
       : fn_(std::move(fn)),
+        self_(self),
         replay_(how.replay),
         base_strides_(base.strides()),
         base_offset_(base.offset()),
@@ -189,7 +204,8 @@ class CopySlices final : public Node {
         strides_(view.strides()),
         offset_(view.offset()) {
     edges.push_back(gradient_edge(base));
-    for (size_t i = 1; i < fn_->edges.size(); ++i) edges.push_back(fn_->edges[i]);
+    for (size_t i = 0; i < fn_->edges.size(); ++i)
+      if (i != self_) edges.push_back(fn_->edges[i]);
   }
   const char* name() const override { return "CopySlices"; }
   void backward(std::span<const Tensor> grads, Sink& out) override {
@@ -202,15 +218,17 @@ class CopySlices final : public Node {
     Sink sink(*fn_, inner, reinterpret_cast<const bool*>(wanted.data()));
     Tensor g = engine_math.clone(part);
     fn_->backward({&g, 1}, sink);
-    if (inner[0].defined())
-      engine_math.copy_(part, inner[0]);
+    if (inner[self_].defined())
+      engine_math.copy_(part, inner[self_]);
     else
       engine_math.copy_(part, engine_math.zeros({part.sizes(), part.dtype(), part.device()}));
     out.set(0, whole);
-    for (size_t i = 1; i < inner.size(); ++i) out.set(i, inner[i]);
+    for (size_t i = 0; i < inner.size(); ++i)
+      if (i != self_) out.set(i < self_ ? i + 1 : i, inner[i]);
   }
   void release_saved() override {
-    if (fn_) fn_->release_saved();
+    fn_->release_saved();
+    released = fn_->released;
   }
 
  private:
@@ -226,6 +244,7 @@ class CopySlices final : public Node {
   }
 
   Ref<Node> fn_;
+  size_t self_;
   std::function<Tensor(const Tensor&)> replay_;
   Dims base_strides_;
   int64_t base_offset_;
@@ -234,13 +253,13 @@ class CopySlices final : public Node {
 };
 }  // namespace
 
-void after_inplace(const Tensor& self, Ref<Node> node) {
+void after_inplace(const Tensor& self, Ref<Node> node, size_t self_edge) {
   if (!self.impl()->inference) self.bump_version();
   if (!node) return;
   AutogradMeta* m = meta(self);
   if (m && m->view) {
     const Tensor base = m->view->base;
-    auto slices = make_ref<CopySlices>(base, self, *m->view, node);
+    auto slices = make_ref<CopySlices>(base, self, *m->view, node, self_edge);
     slices->add_output(base);
     set_grad_fn(base, slices, 0);
     renew(self, *m);

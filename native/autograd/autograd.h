@@ -104,8 +104,8 @@ void mark_view(const Tensor& out, const Tensor& x,
 // read-only memory). `self` is named by `op` in the message.
 void check_inplace(const Tensor& self, const char* op);
 // After: counts the write and makes `node` (null: none is needed) the producer of self's new value.
-// The node's edge 0 must be self's previous value.
-void after_inplace(const Tensor& self, Ref<Node> node);
+// The node's edge `self_edge` must be self's previous value.
+void after_inplace(const Tensor& self, Ref<Node> node, size_t self_edge = 0);
 
 // ---- the backward pass --------------------------------------------------------------------------
 struct BackwardOptions {

@@ -67,7 +67,6 @@ void Saved::pack() {
 Tensor Saved::unpack() const {
   Tensor t = packed_->unpack();
   Node* node = current_node();
-  if (!grad_enabled()) return t;
   Edge edge = packed_->edge;
   if (output_ && node) edge = {Ref<Node>::share(node), nr_};
   if (!edge) return t;

@@ -89,6 +89,7 @@ struct NodeHooks {
   std::vector<std::pair<uint32_t, TensorImpl*>> retain;
   std::vector<std::shared_ptr<NodeHook>> before;  // sees the gradients of the outputs
   std::vector<std::shared_ptr<NodeHook>> after;   // sees the gradients of inputs and outputs
+  std::shared_ptr<void> notes;                    // what the bindings keep with the node
 };
 
 class Node : public RefCounted {

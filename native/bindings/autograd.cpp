@@ -1,5 +1,6 @@
 #include "bindings/autograd.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "autograd/accumulate.h"
@@ -118,6 +119,8 @@ class DictHook final : public GradHook {
     return result;
   }
 
+  bool has(nb::handle dict) const { return dict_.get() == dict.ptr(); }
+
  private:
   Owned dict_;
 };
@@ -147,6 +150,23 @@ void register_hook(const Tensor& t, nb::object dict) {
     n->hooks().on_tensor.push_back({meta(t)->edge.nr, hook});
   else
     ensure_meta(t).hooks.push_back(hook);
+}
+
+// Whether the functions in `dict` see the gradient of t's present value. A write in place gives the
+// tensor another one.
+bool hooks_see(const Tensor& t, nb::handle dict) {
+  auto has = [&](const std::shared_ptr<GradHook>& hook) {
+    auto* h = dynamic_cast<const DictHook*>(hook.get());
+    return h && h->has(dict);
+  };
+  if (Node* n = grad_fn(t)) {
+    const NodeHooks* hooks = n->hooks_or_null();
+    return hooks && std::ranges::any_of(hooks->on_tensor, [&](const NodeHooks::OnTensor& h) {
+             return h.nr == meta(t)->edge.nr && has(h.hook);
+           });
+  }
+  const AutogradMeta* m = meta(t);
+  return m && std::ranges::any_of(m->hooks, has);
 }
 
 void register_post_accumulate(const Tensor& t, nb::object dict) {
@@ -240,11 +260,16 @@ void init_autograd(PyObject* module) {
   m.def("_depends_on_others", &depends, nb::arg("tensors"), nb::arg("own"),
         "For each tensor: whether its graph has a leaf that is not in `own`.");
   m.def("_register_hook", &register_hook);
+  m.def("_hooks_see", &hooks_see);
   m.def("_register_post_accumulate", &register_post_accumulate);
   m.def("_retain_grad", &retain_grad);
-  m.def("is_grad_enabled", [] { return modes.grad; });
+  m.def(
+      "is_grad_enabled", [] { return modes.grad; },
+      "is_grad_enabled() -> bool\n\nWhether operators record their gradients on this thread.");
   m.def("_set_grad_enabled", [](bool on) { return std::exchange(modes.grad, on); });
-  m.def("is_inference_mode_enabled", [] { return modes.inference; });
+  m.def(
+      "is_inference_mode_enabled", [] { return modes.inference; },
+      "is_inference_mode_enabled() -> bool\n\nWhether this thread is in `inference_mode`.");
   m.def("_set_inference_mode", [](bool on) { return std::exchange(modes.inference, on); });
   m.def("_set_anomaly", [](bool on, bool check_nan) {
     anomaly.enabled = on;

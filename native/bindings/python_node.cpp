@@ -1,6 +1,8 @@
 #include "bindings/python_node.h"
 
 #include <cstring>
+#include <string>
+#include <unordered_map>
 
 #include "autograd/accumulate.h"
 #include "autograd/autograd.h"
@@ -14,7 +16,6 @@ namespace {
 // ---- grad_fn -----------------------------------------------------------------------------------
 struct NodeObject {
   PyObject_HEAD Ref<Node> node;
-  PyObject* metadata;
 };
 PyTypeObject* node_type = nullptr;
 
@@ -25,9 +26,13 @@ void node_dealloc(PyObject* o) {
   PyTypeObject* type = Py_TYPE(o);
   if (self->node && self->node->py == o) self->node->py = nullptr;
   self->node.~Ref();
-  Py_XDECREF(self->metadata);
   type->tp_free(o);
   Py_DECREF(type);
+}
+// DISALLOW_INSTANTIATION is not inherited by the subclasses, a constructor is.
+PyObject* node_new(PyTypeObject* type, PyObject*, PyObject*) {
+  PyErr_Format(PyExc_TypeError, "cannot create '%s' instances: operators make them", type->tp_name);
+  return nullptr;
 }
 PyObject* node_repr(PyObject* o) {
   return PyUnicode_FromFormat("<%s object at %p>", node_of(o).name(), static_cast<void*>(o));
@@ -46,9 +51,16 @@ PyObject* node_next(PyObject* o, void*) {
   });
 }
 PyObject* node_metadata(PyObject* o, void*) {
-  auto* self = reinterpret_cast<NodeObject*>(o);
-  if (!self->metadata) self->metadata = PyDict_New();
-  return Owned::share(self->metadata).release();
+  return guarded([&]() -> PyObject* {
+    std::shared_ptr<void>& notes = node_of(o).hooks().notes;
+    if (!notes)
+      notes = std::shared_ptr<void>(checked(PyDict_New()), [](void* dict) {
+        PyGILState_STATE s = PyGILState_Ensure();
+        Py_DECREF(static_cast<PyObject*>(dict));
+        PyGILState_Release(s);
+      });
+    return Owned::share(static_cast<PyObject*>(notes.get())).release();
+  });
 }
 PyObject* node_variable(PyObject* o, void*) {
   return guarded([&]() -> PyObject* {
@@ -150,7 +162,7 @@ class PythonNode final : public Node {
     Owned given(checked(PyTuple_New(static_cast<Py_ssize_t>(grads.size()))));
     for (size_t i = 0; i < grads.size(); ++i) {
       Tensor g = grads[i];
-      if (!g.defined() && materialize && outputs[i].sizes.data()) g = engine_math.zeros(outputs[i]);
+      if (!g.defined() && materialize && is_tensor_output[i]) g = engine_math.zeros(outputs[i]);
       PyTuple_SET_ITEM(given.get(), static_cast<Py_ssize_t>(i), checked(wrap(g)));
     }
     Owned back(checked(PyObject_GetAttrString(context_.get(), "_run_backward")));
@@ -186,6 +198,7 @@ class PythonNode final : public Node {
 
   std::vector<Saved> saved;
   std::vector<int> edge_of_argument;  // -1: not a tensor
+  std::vector<char> is_tensor_output;
   bool materialize = true;
 
  private:
@@ -216,6 +229,20 @@ void forbid_inplace(const Tensor& out, bool is_input, nb::tuple args) {
       return mark_view(out, tensor_of(a.ptr()), nullptr, kWhy);
 }
 
+// A view that a custom function marked as dirty: its base's history learns of the write.
+void write_through_view(const Tensor& view, const Ref<PythonNode>& node, nb::tuple args,
+                        size_t outputs) {
+  LAMPAS_CHECK(outputs == 1, "function ", node->name(), " changed a view in place (", view,
+               ") and returns ", outputs,
+               " values: only a function of one result may do so. Remedy: pass a copy, x.clone()");
+  node->add_output(view);
+  size_t edge = 0;
+  for (size_t i = 0; i < args.size(); ++i)
+    if (is_tensor(args[i].ptr()) && tensor_of(args[i].ptr()).is(view))
+      edge = static_cast<size_t>(node->edge_of_argument[i]);
+  after_inplace(view, node, edge);
+}
+
 // Connects the outputs of a custom function's forward. `context` offers to_save, dirty, non_diff,
 // materialize_grads and, afterwards, gets `_node`.
 nb::object connect_function(nb::object context, std::string name, nb::tuple args, nb::tuple outputs,
@@ -240,6 +267,7 @@ nb::object connect_function(nb::object context, std::string name, nb::tuple args
                    name, ").");
   nb::list results;
   for (nb::handle o : outputs) {
+    node->is_tensor_output.push_back(is_tensor(o.ptr()));
     if (!is_tensor(o.ptr())) {
       results.append(o);
       if (differentiable) node->outputs.push_back({});
@@ -249,9 +277,12 @@ nb::object connect_function(nb::object context, std::string name, nb::tuple args
     bool is_input = contains(args, o.ptr()), is_dirty = contains(dirty, o.ptr());
     bool fixed = contains(constant, o.ptr()) || !is_differentiable(t.dtype());
     if (is_dirty) {
-      LAMPAS_CHECK(!(grad_enabled() && is_leaf(t) && requires_grad(t)),
-                   "a leaf Variable that requires grad has been used in an in-place operation (",
-                   name, " marked ", t, " as dirty). Remedy: pass a copy, x.clone()");
+      check_inplace(t, name.c_str());
+      if (differentiable && !fixed && is_input && meta(t) && meta(t)->view) {
+        write_through_view(t, node, args, outputs.size());
+        results.append(o);
+        continue;
+      }
       t.bump_version();
     }
     // An input returned as it is becomes a view of itself, so that it can have this grad_fn.
@@ -301,32 +332,52 @@ nb::object saved_tensors(nb::capsule node) {
   for (const Saved& s : n->saved) out.push_back(s());
   return nb::steal(checked(to_py(out)));
 }
+
+// One subclass of Node for each name, so that type(grad_fn).__name__ tells what it is.
+PyTypeObject* type_of_node(const char* name) {
+  struct Entry {
+    std::string full_name;  // Python 3.10 does not copy it
+    PyTypeObject* type = nullptr;
+  };
+  static auto& types = *new std::unordered_map<std::string, Entry>();
+  Entry& e = types[name];
+  if (!e.type) {
+    e.full_name = concat("lampas._C.", name);
+    PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)}, {0, nullptr}};
+    PyType_Spec spec = {e.full_name.c_str(), sizeof(NodeObject), 0, Py_TPFLAGS_DEFAULT, slots};
+    e.type = reinterpret_cast<PyTypeObject*>(
+        checked(PyType_FromSpecWithBases(&spec, reinterpret_cast<PyObject*>(node_type))));
+  }
+  return e.type;
+}
 }  // namespace
 
 PyObject* node_object(Ref<Node> n) {
   if (n->py) return Owned::share(static_cast<PyObject*>(n->py)).release();
-  auto* o = PyObject_New(NodeObject, node_type);
+  auto* o = PyObject_New(NodeObject, type_of_node(n->name()));
   if (!o) throw PythonError();
-  o->metadata = nullptr;
   n->py = o;
   new (&o->node) Ref<Node>(std::move(n));
   return reinterpret_cast<PyObject*>(o);
 }
 
 Ref<Node> node_of_object(PyObject* o) {
-  LAMPAS_CHECK_TYPE(Py_TYPE(o) == node_type, "expected a node of the graph (tensor.grad_fn), got ",
-                    Py_TYPE(o)->tp_name);
+  LAMPAS_CHECK_TYPE(PyObject_TypeCheck(o, node_type),
+                    "expected a node of the graph (tensor.grad_fn), got ", Py_TYPE(o)->tp_name);
   return reinterpret_cast<NodeObject*>(o)->node;
 }
 
 void init_nodes(PyObject* module) {
-  PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
+  PyType_Slot slots[] = {{Py_tp_new, reinterpret_cast<void*>(node_new)},
+                         {Py_tp_dealloc, reinterpret_cast<void*>(node_dealloc)},
                          {Py_tp_repr, reinterpret_cast<void*>(node_repr)},
                          {Py_tp_getset, node_getset},
                          {Py_tp_methods, node_methods},
+                         {Py_tp_doc, const_cast<char*>("An operation in the graph: what "
+                                                       "`tensor.grad_fn` holds.")},
                          {0, nullptr}};
   PyType_Spec spec = {"lampas._C.Node", sizeof(NodeObject), 0,
-                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                      Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   node_type = reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)));
   if (PyModule_AddObjectRef(module, "Node", reinterpret_cast<PyObject*>(node_type)) < 0)
     throw PythonError();

@@ -179,6 +179,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
         ...     forward_ad.unpack_dual(x**2)
         UnpackedDualTensor(primal=tensor(9.), tangent=tensor(6.))
     """
+    from lampas.autograd.function import forward_mode
     from lampas.func._derivatives import Frame, Push, native, recording
 
     duals = _state.duals
@@ -189,9 +190,10 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
     frame = Frame([], _C.is_grad_enabled())
     frame.aliases, frame.sources = duals.aliases, duals.sources
     if value.requires_grad and duals.sources:
-        found = _C._backward(
-            [value], [_C.ones_like(value)], duals.sources, True, False, True, False
-        )
+        with forward_mode():
+            found = _C._backward(
+                [value], [_C.ones_like(value)], duals.sources, True, False, True, False
+            )
     if all(g is None for g in found):
         return UnpackedDualTensor(tensor, None)
     with recording():

@@ -155,6 +155,14 @@ class Function(FunctionCtx):
         connected = _C._connect_function(ctx, f"{cls.__name__}Backward", args, outputs, True)
         return connected[0] if single else connected
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Functions are applied, not called: an error that says so."""
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. Remedy: "
+            f"{type(self).__name__}.apply(...)"
+        )
+
     def _run_backward(self, grads: tuple[Any, ...]) -> Any:
         if _forward_modes and type(self).jvp is not Function.jvp:
             return self._transposed_jvp(grads)
@@ -204,7 +212,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
             return outputs
         single = not isinstance(outputs, tuple)
         marked = tuple(
-            _Once.apply(o) if isinstance(o, Tensor) else o
+            _Once.apply(o.detach().requires_grad_()) if isinstance(o, Tensor) else o
             for o in ((outputs,) if single else outputs)
         )
         return marked[0] if single else marked
