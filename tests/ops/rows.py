@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from . import table_binary, table_products, table_reduce, table_shapes, table_unary
+from . import (
+    table_binary,
+    table_fft,
+    table_products,
+    table_reduce,
+    table_shapes,
+    table_special,
+    table_unary,
+)
 from .table import Op
 
-_FAMILIES = (table_unary, table_binary, table_reduce, table_shapes, table_products)
+_FAMILIES = (
+    table_unary,
+    table_binary,
+    table_reduce,
+    table_shapes,
+    table_products,
+    table_special,
+    table_fft,
+)
 
 ROWS: list[Op] = [row for family in _FAMILIES for row in family.ROWS]

@@ -12,21 +12,19 @@ from .rows import ROWS
 _QUERIES = """
 broadcast_shapes can_cast data_ptr dim element_size get_device is_complex is_conj is_contiguous
 is_floating_point is_inference is_neg is_nonzero is_same_size is_set_to is_signed is_storage
-is_tensor item ndimension nelement numel promote_types result_type size storage_offset stride
-tolist typename
+is_tensor item ndimension nelement numel promote_types result_type size storage_offset stride tolist
+typename
 """
 # Take no tensor whose layout, gradient or type a row could vary.
 _FACTORIES = """
-arange as_tensor asarray bartlett_window blackman_window empty empty_like empty_permuted
-empty_strided eye from_numpy frombuffer full hamming_window hann_window kaiser_window linspace
-logspace new_empty new_full new_ones new_zeros ones range scalar_tensor tensor tril_indices
-triu_indices zeros
+as_tensor asarray empty empty_like empty_permuted empty_strided from_numpy frombuffer new_empty
+new_full new_ones new_zeros ones range scalar_tensor tensor zeros
 """
 # Random, or by way of random numbers: no reference computes the same values.
 _RANDOM = """
-alpha_dropout bernoulli binomial cauchy_ dropout exponential_ feature_alpha_dropout
-feature_dropout geometric_ log_normal_ multinomial native_dropout normal pca_lowrank poisson
-rand rand_like randint randint_like randn randn_like random_ randperm rrelu svd_lowrank uniform_
+alpha_dropout bernoulli binomial cauchy_ dropout feature_alpha_dropout feature_dropout geometric_
+log_normal_ multinomial native_dropout normal pca_lowrank poisson rand rand_like randint
+randint_like randn randn_like random_ randperm rrelu svd_lowrank uniform_
 """
 # Change the tensor itself or its type alone.
 _CONVERSIONS = """
@@ -36,20 +34,19 @@ resize_as_ set_ short to type_as zero_
 # Without a row so far; tests/nn and tests/linalg test some of them in their own way. A name leaves
 # this list when its row comes; none is added.
 _NO_ROW_YET = """
-adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
-adaptive_max_pool2d adaptive_max_pool3d affine_grid_generator avg_pool1d avg_pool2d avg_pool3d
-batch_norm bilinear bucketize cholesky cholesky_inverse cholesky_solve cond conv1d conv2d conv3d
-conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution cosine_embedding_loss
-cross_entropy ctc_loss embedding fill_diagonal_ frexp frobenius_norm geqrf grid_sampler
-grid_sampler_2d grid_sampler_3d group_norm gru gru_cell hinge_embedding_loss histogram
-histogramdd i0e i1 i1e igamma igammac index_put index_reduce instance_norm istft kl_div lstm
-lstm_cell lu lu_solve lu_unpack margin_ranking_loss masked_scatter matrix_exp max_pool1d
-max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d max_pool3d_with_indices
-native_batch_norm native_group_norm native_layer_norm native_norm nll_loss nonzero_static norm
-norm_except_dim nuclear_norm one_hot orgqr ormqr pinverse poisson_nll_loss put qr rms_norm
-rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention scatter
-scatter_reduce searchsorted segment_reduce slogdet stft svd triangular_solve triplet_margin_loss
-unravel_index
+adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
+adaptive_max_pool3d affine_grid_generator avg_pool1d avg_pool2d avg_pool3d batch_norm bilinear
+bucketize cholesky cholesky_inverse cholesky_solve cond conv1d conv2d conv3d conv_tbc
+conv_transpose1d conv_transpose2d conv_transpose3d convolution cosine_embedding_loss cross_entropy
+ctc_loss embedding fill_diagonal_ frexp frobenius_norm geqrf grid_sampler grid_sampler_2d
+grid_sampler_3d group_norm gru gru_cell hinge_embedding_loss histogram histogramdd index_put
+index_reduce instance_norm istft kl_div lstm lstm_cell lu lu_solve lu_unpack margin_ranking_loss
+masked_scatter matrix_exp max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices
+max_pool3d max_pool3d_with_indices native_batch_norm native_group_norm native_layer_norm native_norm
+nll_loss nonzero_static norm norm_except_dim nuclear_norm one_hot orgqr ormqr pinverse
+poisson_nll_loss put qr rms_norm rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell
+scaled_dot_product_attention scatter scatter_reduce searchsorted segment_reduce slogdet stft svd
+triangular_solve triplet_margin_loss unravel_index
 """
 _WITHOUT = set((_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _NO_ROW_YET).split())
 

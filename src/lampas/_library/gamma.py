@@ -10,7 +10,7 @@ from lampas._C import Tensor
 from lampas._library import operator
 from lampas._library.broadcasting import broadcast_shapes
 from lampas.autograd import Function
-from lampas.linalg._common import from_array, to_array
+from lampas.linalg._common import elementwise, from_array, to_array
 
 
 def _incomplete(a: Any, x: Any, upper: bool) -> Any:
@@ -72,12 +72,9 @@ def _incomplete(a: Any, x: Any, upper: bool) -> Any:
 class _Incomplete(Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor, x: Tensor, upper: bool) -> Tensor:
-        import numpy as np
-
         ctx.upper = upper
         ctx.save_for_backward(a, x)
-        p, y = (np.atleast_1d(to_array(t.detach().double())) for t in (a, x))
-        return from_array(_incomplete(p, y, upper)).reshape(a.shape).to(a.dtype)
+        return elementwise(lambda p, y: _incomplete(p, y, upper), a, x)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:

@@ -69,8 +69,12 @@ def frexp(input: Tensor) -> Any:
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, got {input.dtype}")
     import numpy as np
 
-    from lampas.linalg._common import from_array, named, to_array
+    from lampas.linalg._common import from_array, like_on_meta, named, to_array
 
+    result = named("frexp", "mantissa exponent")
+    if input.is_meta:
+        parts = like_on_meta(input, input.shape), like_on_meta(input, input.shape, _C.int32)
+        return result(parts)
     wide = input.detach().float() if input.dtype == _C.bfloat16 else input
     _, powers = np.frexp(to_array(wide))
     exponent = from_array(np.asarray(powers, dtype=np.int32))
@@ -79,7 +83,7 @@ def frexp(input: Tensor) -> Any:
     kind = _C.float64 if input.dtype == _C.float64 else _C.float32
     first, second = (2.0 ** (-t).to(kind) for t in (half, exponent - half))
     mantissa = (input.to(kind) * first * second).to(input.dtype)
-    return named("frexp", "mantissa exponent")((mantissa, exponent))
+    return result((mantissa, exponent))
 
 
 @operator(

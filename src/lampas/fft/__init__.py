@@ -93,7 +93,7 @@ def _sized(x: Tensor, dims: _Ints, sizes: _Ints) -> Tensor:
         elif have < n:
             shape = list(x.shape)
             shape[d] = n - have
-            x = _C.cat([x, _C.zeros(shape, dtype=x.dtype)], d)
+            x = _C.cat([x, _C.zeros(shape, dtype=x.dtype, device=x.device)], d)
     return x
 
 

@@ -16,9 +16,12 @@ __all__ = [
     "check_dtype",
     "check_matrix",
     "diagonal_matrix",
+    "elementwise",
     "from_array",
     "identity",
+    "like_on_meta",
     "named",
+    "real_dtype",
     "to_array",
 ]
 
@@ -122,6 +125,27 @@ def from_array(x: Any, like: Tensor | None = None) -> Tensor:
 
     t = _C.from_numpy(np.require(x, requirements=["C", "W", "O"]))
     return t if like is None or t.dtype == like.dtype else t.to(like.dtype)
+
+
+def like_on_meta(like: Tensor, shape: Sequence[int], dtype: Any = None) -> Tensor:
+    """A result without values, which is what operators of meta tensors give."""
+    return _C.empty(tuple(shape), dtype=dtype or like.dtype, device="meta")
+
+
+def elementwise(compute: Any, *tensors: Tensor) -> Tensor:
+    """A function of float64 arrays of equal shape, rounded to the dtype of the first tensor."""
+    import numpy as np
+
+    first = tensors[0]
+    if any(t.is_meta for t in tensors):
+        return like_on_meta(first, first.shape)
+    y = compute(*(np.atleast_1d(to_array(t.detach().double())) for t in tensors))
+    return from_array(np.asarray(y)).reshape(first.shape).to(first.dtype)
+
+
+def real_dtype(a: Tensor) -> Any:
+    """The dtype of the real part of a tensor's values."""
+    return {_C.complex64: _C.float32, _C.complex128: _C.float64}.get(a.dtype, a.dtype)
 
 
 # ---- small pieces --------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from lampas.linalg._common import (
     diagonal_matrix,
     from_array,
     identity,
+    like_on_meta,
     named,
+    real_dtype,
     to_array,
 )
 
@@ -53,6 +55,8 @@ class _EighFunction(Function):
     def forward(ctx: Any, a: Tensor, uplo: Any) -> tuple[Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            return like_on_meta(a, a.shape[:-1], real_dtype(a)), like_on_meta(a, a.shape)
         try:
             w, v = (from_array(x) for x in np.linalg.eigh(to_array(a), UPLO=uplo))
         except np.linalg.LinAlgError:
@@ -127,6 +131,9 @@ class _EigFunction(Function):
     def forward(ctx: Any, a: Tensor) -> tuple[Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            kind = _C.complex128 if real_dtype(a) == _C.float64 else _C.complex64
+            return like_on_meta(a, a.shape[:-1], kind), like_on_meta(a, a.shape, kind)
         array = to_array(a)
         if not np.isfinite(array).all():
             raise RuntimeError(
@@ -140,8 +147,9 @@ class _EigFunction(Function):
                 "linalg.eig: The algorithm failed to converge for an input of shape "
                 f"{tuple(a.shape)}."
             ) from None
-        kind = np.complex128 if array.dtype in (np.float64, np.complex128) else np.complex64
-        ws, vs = from_array(w.astype(kind)), from_array(v.astype(kind))
+        double = array.dtype in (np.float64, np.complex128)
+        exact = np.complex128 if double else np.complex64
+        ws, vs = from_array(w.astype(exact)), from_array(v.astype(exact))
         ctx.set_materialize_grads(False)
         ctx.real = not a.dtype.is_complex
         ctx.save_for_backward(ws, vs)
@@ -206,6 +214,8 @@ class _SvdFunction(Function):
     def forward(ctx: Any, a: Tensor, full: bool) -> tuple[Tensor, Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            return _svd_on_meta(a, full)
         try:
             u, s, vh = (from_array(x) for x in np.linalg.svd(to_array(a), full_matrices=full))
         except np.linalg.LinAlgError:
@@ -227,6 +237,14 @@ class _SvdFunction(Function):
         gu = None if gu is None else gu[..., :, :k]
         gvh = None if gvh is None else gvh[..., :k, :]
         return _svd_gradient(u[..., :, :k], s, vh[..., :k, :], gu, gs, gvh), None
+
+
+def _svd_on_meta(a: Tensor, full: bool) -> tuple[Tensor, Tensor, Tensor]:
+    *batch, m, n = a.shape
+    k = min(m, n)
+    u = like_on_meta(a, (*batch, m, m if full else k))
+    s = like_on_meta(a, (*batch, k), real_dtype(a))
+    return u, s, like_on_meta(a, (*batch, n if full else k, n))
 
 
 def _skew(a: Tensor) -> Tensor:
@@ -331,7 +349,7 @@ def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     >>> lampas.linalg.svdvals(lampas.tensor([[3.0, 0.0], [0.0, 4.0]]))
     tensor([4., 3.])
     """
-    if not A.requires_grad:
+    if not A.requires_grad and not A.is_meta:
         import numpy as np
 
         check_matrix(A, "svdvals")

@@ -15,7 +15,9 @@ from lampas.linalg._common import (
     check_matrix,
     check_same_dtype,
     from_array,
+    like_on_meta,
     named,
+    real_dtype,
     to_array,
 )
 from lampas.linalg._eigen import eigh, svd, svdvals
@@ -47,7 +49,11 @@ def _tolerances(
 
 def _bound(largest: Tensor, atol: float | Tensor, rtol: float | Tensor) -> Tensor:
     """max(atol, rtol * largest), one for each matrix, with a dimension for the values."""
-    one: Tensor = atol.unsqueeze(-1) if isinstance(atol, Tensor) else _C.tensor(atol)
+    one: Tensor = (
+        atol.unsqueeze(-1)
+        if isinstance(atol, Tensor)
+        else _C.tensor(atol, device=largest.device)
+    )
     other: Any = rtol.unsqueeze(-1) if isinstance(rtol, Tensor) else rtol
     return _C.maximum(one.to(largest.dtype), (other * largest).to(largest.dtype))
 
@@ -176,6 +182,11 @@ class _LstsqFunction(Function):
     def forward(ctx: Any, a: Tensor, b: Tensor, rcond: float) -> tuple[Tensor, Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            *batch, m, n = a.shape
+            found = like_on_meta(a, (*batch, n, b.size(-1)))
+            sizes = like_on_meta(a, (*batch, min(m, n)), real_dtype(a))
+            return found, like_on_meta(a, batch, _C.int64), sizes
         x, ranks, values = _solve_batch(to_array(a), to_array(b), rcond)
         solution, rank, s = from_array(x), from_array(ranks), from_array(np.asarray(values))
         ctx.rcond = rcond
@@ -265,11 +276,11 @@ def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: str | None = None)
     m, n = a.size(-2), a.size(-1)
     bound = finfo(a.dtype).eps * max(m, n) if rcond is None else float(rcond)
     x, rank, s = _LstsqFunction.apply(a, b, bound)
-    residuals = _C.empty(0, dtype=s.dtype)
-    if m > n and (driver == "gels" or bool((rank == n).all())):
+    residuals = _C.empty(0, dtype=s.dtype, device=s.device)
+    if m > n and (driver == "gels" or rank.is_meta or bool((rank == n).all())):
         residuals = (a @ x - b).abs().square().sum(-2)
     if driver == "gels":
-        rank = _C.empty(0, dtype=_C.int64)
+        rank = _C.empty(0, dtype=_C.int64, device=s.device)
     if driver in ("gels", "gelsy"):
-        s = _C.empty(0, dtype=s.dtype)
+        s = _C.empty(0, dtype=s.dtype, device=s.device)
     return _Lstsq((x.squeeze(-1) if vector else x, residuals, rank, s))

@@ -15,6 +15,7 @@ from lampas.linalg._common import (
     check_same_dtype,
     from_array,
     identity,
+    like_on_meta,
     named,
     to_array,
 )
@@ -41,6 +42,8 @@ def _permutation(pivots: Tensor, m: int) -> Tensor:
     """The rows [..., m] that the exchanges bring to places 0, 1, …"""
     from lampas.linalg import _lapack
 
+    if pivots.is_meta:
+        return like_on_meta(pivots, (*pivots.shape[:-1], m), _C.int64)
     array = to_array(pivots)
     flat = array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
     rows = _lapack.pivots_to_permutation(flat, m)
@@ -59,9 +62,11 @@ class _LuFunction(Function):
 
         from lampas.linalg import _lapack
 
+        *batch, m, n = a.shape
+        if a.is_meta:
+            pivot = like_on_meta(a, (*batch, min(m, n)), _C.int32)
+            return like_on_meta(a, a.shape), pivot, like_on_meta(a, batch, _C.int32)
         array = np.array(to_array(a))
-        m, n = array.shape[-2:]
-        batch = array.shape[:-2]
         flat = array.reshape(int(np.prod(batch)), m, n)
         pivots, info = _lapack.lu_in_place(flat)
         packed = from_array(flat.reshape(array.shape))
@@ -118,14 +123,15 @@ def unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
     """L [..., m, k] and U [..., k, n] out of their packed form [..., m, n]."""
     m, n = packed.size(-2), packed.size(-1)
     k = min(m, n)
-    eye = _C.eye(m, k, dtype=packed.dtype)
+    eye = _C.eye(m, k, dtype=packed.dtype, device=packed.device)
     return packed[..., :, :k].tril(-1) + eye, packed[..., :k, :].triu()
 
 
 def permutation_matrix(pivots: Tensor, m: int, like: Tensor) -> Tensor:
     """P [..., m, m] with A = P L U."""
     rows = _permutation(pivots, m)
-    return (rows.unsqueeze(-2) == _C.arange(m).unsqueeze(-1)).to(like.dtype)
+    places = _C.arange(m, device=rows.device).unsqueeze(-1)
+    return (rows.unsqueeze(-2) == places).to(like.dtype)
 
 
 @operator("linalg_lu(Tensor A, *, bool pivot=True, Tensor[]? out=None)", function=False)
@@ -167,7 +173,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
 
 
 def _report_zero(info: Tensor, name: str) -> None:
-    codes = info.reshape(-1).tolist()
+    codes = [] if info.is_meta else info.reshape(-1).tolist()
     for i, code in enumerate(codes):
         if code:
             where = f"(Batch element {i}): " if info.dim() else ""
@@ -264,15 +270,16 @@ def _ldl(a: Tensor, name: str, hermitian: bool) -> tuple[Tensor, Tensor, Tensor]
     from lampas.linalg import _lapack
 
     check_matrix(a, name, square=True)
-    if a.requires_grad and _C.is_grad_enabled():
-        a = a.detach()
+    if a.is_meta:
+        pivots = like_on_meta(a, a.shape[:-1], _C.int32)
+        return like_on_meta(a, a.shape), pivots, like_on_meta(a, a.shape[:-2], _C.int32)
     array = np.array(to_array(a))
-    pivots = np.zeros(array.shape[:-1], dtype=np.int32)
+    places = np.zeros(array.shape[:-1], dtype=np.int32)
     info = np.zeros(array.shape[:-2], dtype=np.int32)
     conjugate = hermitian and a.dtype.is_complex
     for i in np.ndindex(array.shape[:-2]):
-        pivots[i], info[i] = _lapack.bunch_kaufman(array[i], conjugate)
-    return from_array(np.tril(array)), from_array(pivots), from_array(info)
+        places[i], info[i] = _lapack.bunch_kaufman(array[i], conjugate)
+    return from_array(np.tril(array)), from_array(places), from_array(info)
 
 
 @operator(
@@ -295,7 +302,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
 
 
 def _report_block(info: Tensor, name: str) -> None:
-    for code in info.reshape(-1).tolist():
+    for code in [] if info.is_meta else info.reshape(-1).tolist():
         if code:
             raise RuntimeError(
                 f"torch.linalg.{name}: D[{code},{code}] is zero and solving with it would divide "
@@ -345,6 +352,8 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     check_same_dtype(LD, B, "ldl_solve")
     _check_pivots(LD, pivots, "ldl_solve", _C.int32)
     batch = tuple(broadcast_shapes(tuple(LD.shape[:-2]), tuple(B.shape[:-2])))
+    if LD.is_meta or B.is_meta:
+        return like_on_meta(B, batch + tuple(B.shape[-2:]))
     factors = np.broadcast_to(to_array(LD), batch + tuple(LD.shape[-2:]))
     places = np.broadcast_to(to_array(pivots), batch + tuple(pivots.shape[-1:]))
     x = np.array(np.broadcast_to(to_array(B), batch + tuple(B.shape[-2:])))

@@ -14,6 +14,7 @@ from lampas.linalg._common import (
     check_matrix,
     diagonal_matrix,
     from_array,
+    like_on_meta,
     named,
     real_diagonal,
     to_array,
@@ -30,6 +31,8 @@ class _QrFunction(Function):
     def forward(ctx: Any, a: Tensor, mode: str) -> tuple[Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            return _on_meta(a, mode)
         array = to_array(a)
         if mode == "r":
             q, r = _C.empty(0, dtype=a.dtype), from_array(np.linalg.qr(array, mode="r"))
@@ -59,6 +62,13 @@ class _QrFunction(Function):
         if gq is None and gr is None:
             return None, None
         return (_tall_gradient if m >= n else _wide_gradient)(q, r, gq, gr), None
+
+
+def _on_meta(a: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+    *batch, m, n = a.shape
+    k = m if mode == "complete" else min(m, n)
+    q = like_on_meta(a, (0,) if mode == "r" else (*batch, m, k))
+    return q, like_on_meta(a, (*batch, k, n))
 
 
 def _tall_gradient(q: Tensor, r: Tensor, gq: Tensor | None, gr: Tensor | None) -> Tensor:
@@ -131,6 +141,9 @@ def raw_qr(a: Tensor) -> tuple[Tensor, Tensor]:
     import numpy as np
 
     check_dtype(a, "geqrf")
+    if a.is_meta:
+        *batch, m, n = a.shape
+        return like_on_meta(a, a.shape), like_on_meta(a, (*batch, min(m, n)))
     h, tau = np.linalg.qr(to_array(a.detach()), mode="raw")
     return from_array(np.swapaxes(h, -1, -2)), from_array(tau)
 
@@ -169,7 +182,7 @@ def reflect(a: Tensor, tau: Tensor, x: Tensor, transpose: bool = False) -> Tenso
     """H_0 H_1 … H_k x (its adjoint with `transpose`), H_i = I - tau_i v_i v_i'."""
     order = range(tau.size(-1))
     for i in order if transpose else reversed(order):
-        rows = _C.arange(a.size(-2))
+        rows = _C.arange(a.size(-2), device=a.device)
         column = _C.where(rows > i, a[..., :, i], 0).to(a.dtype) + (rows == i).to(a.dtype)
         v = column.unsqueeze(-1)
         scale = tau[..., i, None, None]
@@ -190,6 +203,6 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     [[1.0], [0.0]]
     """
     check_reflections(A, tau, "householder_product")
-    eye = _C.eye(A.size(-2), A.size(-1), dtype=A.dtype).expand(A.shape)
+    eye = _C.eye(A.size(-2), A.size(-1), dtype=A.dtype, device=A.device).expand(A.shape)
     # Zero times A keeps the graph where there is no reflection at all.
     return reflect(A, tau, eye if tau.size(-1) else eye + 0 * A)

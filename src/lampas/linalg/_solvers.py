@@ -15,7 +15,9 @@ from lampas.linalg._common import (
     check_matrix,
     check_same_dtype,
     from_array,
+    like_on_meta,
     named,
+    real_dtype,
     to_array,
 )
 
@@ -58,6 +60,8 @@ class _Inverse(Function):
     def forward(ctx: Any, a: Tensor) -> tuple[Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            return like_on_meta(a, a.shape), like_on_meta(a, a.shape[:-2], _C.int32)
         inverse, info = (from_array(x) for x in _each(np.linalg.inv, to_array(a)))
         ctx.save_for_backward(inverse)
         ctx.mark_non_differentiable(info)
@@ -71,7 +75,7 @@ class _Inverse(Function):
 
 
 def _report_singular(info: Tensor, text: str) -> None:
-    if info.numel() and info.any().item():
+    if info.numel() and not info.is_meta and info.any().item():
         codes = info.reshape(-1).tolist()
         i = next(i for i, code in enumerate(codes) if code)
         where = f"(Batch element {i}): " if info.dim() else ""
@@ -127,6 +131,8 @@ class _Solve(Function):
     def forward(ctx: Any, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            return like_on_meta(b, b.shape), like_on_meta(a, a.shape[:-2], _C.int32)
         x, info = (from_array(v) for v in _each(np.linalg.solve, to_array(a), to_array(b)))
         ctx.save_for_backward(a, x)
         ctx.mark_non_differentiable(info)
@@ -233,6 +239,8 @@ class _Determinant(Function):
     def forward(ctx: Any, a: Tensor) -> Tensor:
         import numpy as np
 
+        if a.is_meta:
+            return like_on_meta(a, a.shape[:-2])
         det = from_array(np.asarray(np.linalg.det(to_array(a))), a)
         ctx.save_for_backward(a, det)
         return det
@@ -270,6 +278,9 @@ class _LogDeterminant(Function):
     def forward(ctx: Any, a: Tensor) -> tuple[Tensor, Tensor]:
         import numpy as np
 
+        if a.is_meta:
+            batch = a.shape[:-2]
+            return like_on_meta(a, batch), like_on_meta(a, batch, real_dtype(a))
         sign, log = np.linalg.slogdet(to_array(a))
         signs, logs = from_array(np.asarray(sign)), from_array(np.asarray(log))
         ctx.set_materialize_grads(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lampas._C import Tensor
+from lampas._C import Tensor, int32
 from lampas._library import operator
 from lampas.autograd import Function
 from lampas.linalg._common import (
@@ -15,6 +15,7 @@ from lampas.linalg._common import (
     check_same_dtype,
     diagonal_matrix,
     from_array,
+    like_on_meta,
     named,
     real_diagonal,
     to_array,
@@ -30,6 +31,8 @@ class _SolveTriangular(Function):
     def forward(ctx: Any, a: Tensor, b: Tensor, upper: bool, unit: bool) -> Tensor:
         from lampas.linalg import _lapack
 
+        if a.is_meta:
+            return like_on_meta(b, b.shape)
         x = from_array(_lapack.solve_triangular(to_array(a), to_array(b), upper, unit))
         ctx.upper, ctx.unit = upper, unit
         ctx.save_for_backward(a, x)
@@ -134,6 +137,8 @@ def _partial_factor(a: Any) -> tuple[int, Any]:
 class _Cholesky(Function):
     @staticmethod
     def forward(ctx: Any, a: Tensor) -> tuple[Tensor, Tensor]:
+        if a.is_meta:
+            return like_on_meta(a, a.shape), like_on_meta(a, a.shape[:-2], int32)
         factor, info = _factor(to_array(a))
         low, infos = from_array(factor), from_array(info)
         ctx.save_for_backward(low)
@@ -159,7 +164,7 @@ def _cholesky(a: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
 
 def raise_at_failure(info: Tensor, name: str, text: str) -> None:
     """The error for the first matrix whose `info` is not zero; `text` takes its number."""
-    if info.numel() == 0:
+    if info.numel() == 0 or info.is_meta:
         return
     worst = info.reshape(-1).tolist()
     for i, code in enumerate(worst):

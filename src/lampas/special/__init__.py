@@ -19,7 +19,7 @@ from lampas._C import Tensor
 from lampas._library import gamma, operator
 from lampas._library.broadcasting import broadcast_shapes
 from lampas.autograd import Function
-from lampas.linalg._common import from_array, to_array
+from lampas.linalg._common import elementwise
 
 _HALVES = (_C.float16, _C.bfloat16)
 
@@ -69,10 +69,7 @@ class _Elementwise(Function):
     def forward(
         ctx: Any, x: Tensor, compute: Callable[[Any], Any], slope: Any, name: str
     ) -> Tensor:
-        import numpy as np
-
-        array = np.atleast_1d(to_array(x.detach().double()))
-        y = from_array(np.asarray(compute(array))).reshape(x.shape).to(x.dtype)
+        y = elementwise(compute, x)
         ctx.slope, ctx.name = slope, name
         ctx.save_for_backward(x, y)
         return y
@@ -121,11 +118,11 @@ def _family(name: str, *arguments: Any) -> Callable[[Any], Any]:
     return compute
 
 
-def _error(name: str) -> Callable[[Any], Any]:
+def _normal(name: str) -> Callable[[Any], Any]:
     def compute(x: Any) -> Any:
-        from lampas.special import _error as family
+        from lampas.special import _error
 
-        return getattr(family, name)(x)
+        return getattr(_error, name)(x)
 
     return compute
 
@@ -182,21 +179,21 @@ i1e: Any = _one(
 )
 log_ndtr = _one(
     "log_ndtr",
-    _error("log_ndtr"),
+    _normal("log_ndtr"),
     "The logarithm of `ndtr`, exact far out as well.",
     _example("log_ndtr", "0.0", "-0.6931"),
     lambda x, y: math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5)),
 )
 ndtri = _one(
     "ndtri",
-    _error("ndtri"),
+    _normal("ndtri"),
     "The quantile of the normal distribution, the inverse of `ndtr`.",
     _example("ndtri", "0.5", "0."),
     lambda x, y: (y * y / 2).exp() * math.sqrt(2 * math.pi),
 )
 erfcx: Any = _one(
     "erfcx",
-    _error("erfcx"),
+    _normal("erfcx"),
     "exp(x**2) erfc(x), the scaled complementary error function.",
     _example("erfcx", "0.0", "1."),
     lambda x, y: 2 * x * y - 2 / math.sqrt(math.pi),
@@ -336,13 +333,10 @@ def xlog1py(input: Any, other: Any) -> Tensor:
 class _Zeta(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, q: Tensor) -> Tensor:
-        import numpy as np
-
         from lampas.special._error import hurwitz_zeta
 
-        a, b = (np.atleast_1d(to_array(t.detach().double())) for t in (x, q))
         ctx.save_for_backward(x, q)
-        return from_array(np.ascontiguousarray(hurwitz_zeta(a, b))).reshape(x.shape).to(x.dtype)
+        return elementwise(hurwitz_zeta, x, q)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
@@ -372,14 +366,10 @@ def zeta(input: Any, other: Any) -> Tensor:
 class _Polynomial(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, n: Tensor, name: str) -> Tensor:
-        import numpy as np
-
         from lampas.special._polynomials import evaluate
 
         ctx.name = name
-        a, b = (np.atleast_1d(to_array(t.detach().double())) for t in (x, n))
-        y = np.ascontiguousarray(evaluate(name, a, b))
-        return from_array(y).reshape(x.shape).to(x.dtype)
+        return elementwise(lambda a, b: evaluate(name, a, b), x, n)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
