@@ -118,6 +118,22 @@ assert lampas.setting == 3
     assert printed(tmp_path, "-c", code) == []
 
 
+def test_what_else_is_called_torch_does_not_come_in(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise RuntimeError('the wrong torch')")
+    (tmp_path / "script.py").write_text("import torch.nn; print(torch.nn.ReLU())")
+    assert printed(tmp_path, "script.py") == ["ReLU()"]
+
+
+def test_versions_are_those_of_the_stand_ins(tmp_path: Path) -> None:
+    code = """
+from importlib.metadata import distributions, version
+import torch, torchvision
+assert version("torch") == torch.__version__ and version("torchvision") == torchvision.__version__
+assert {"torch", "numpy"} <= {d.metadata["Name"] for d in distributions()} and version("numpy")
+"""
+    assert printed(tmp_path, "-c", code) == []
+
+
 def test_the_alias_comes_and_goes() -> None:
     code = """
 import sys, lampas.alias as alias

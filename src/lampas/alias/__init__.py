@@ -99,6 +99,13 @@ class _Finder(MetaPathFinder, Loader):
         spec.submodule_search_locations = []
         return spec
 
+    def find_distributions(self, context: Any = None) -> list[Any]:
+        """What `importlib.metadata.version("torch")` asks for."""
+        from lampas.alias._metadata import Standin
+
+        name = getattr(context, "name", None)
+        return [Standin(n, v) for n, v in VERSIONS.items() if name is None or name.lower() == n]
+
     def _no_module(self, name: str, real: str) -> ModuleNotFoundError:
         import pkgutil
 

@@ -122,7 +122,15 @@ def _unsupported(found: Any) -> str:
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: _CollateMap | None = None) -> Any:
     """Stacks tensors of one shape along a new dimension 0."""
-    return lampas.stack(list(batch), 0)
+    try:
+        return lampas.stack(list(batch), 0)
+    except RuntimeError as error:
+        if len({tuple(tensor.shape) for tensor in batch}) == 1:
+            raise
+        raise RuntimeError(
+            f"{error}. Remedy: bring the samples to one size in the dataset or its transform, "
+            "or pass a collate_fn that pads them"
+        ) from None
 
 
 def collate_numpy_array_fn(batch: Any, *, collate_fn_map: _CollateMap | None = None) -> Any:
