@@ -206,7 +206,7 @@ def test_collate_keeps_what_a_mapping_carries() -> None:
         ([[1], [1, 2]], RuntimeError, "equal size, got sizes"),
         ([None], TypeError, "found <class 'NoneType'>"),
         ([np.array(["a"])], TypeError, "found <U1"),
-    X
+        ([lampas.zeros(2), lampas.zeros(3)], RuntimeError, "(?s)equal size.*fn that pads"),
     ],
 )
 def test_collate_says_what_it_cannot(samples: Any, error: type[Exception], text: str) -> None:
