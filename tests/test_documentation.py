@@ -148,4 +148,6 @@ def test_commands_on_pages_exist_with_their_options(page: Path) -> None:
 @pytest.mark.parametrize("page", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if (page.parent / target).resolve().is_relative_to(ROOT / "docs" / "reference"):
+            continue  # written when the site is built, which checks these links
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
