@@ -173,7 +173,7 @@ struct WeightGrad : Block<T> {
               4.0 * static_cast<double>(positions * s.outputs));
     run_tasks(chunks * groups, compute, this, env,
               2.0 * static_cast<double>(one) * static_cast<double>(positions));
-    if (partial) run_tasks(blocks_of(one, kSum), add, this, env, static_cast<double>(one * chunks));
+    if (partial) PartialSums<T>{partial, gw, one, chunks}.add(env);
     return !failed;
   }
 
