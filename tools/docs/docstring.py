@@ -15,6 +15,8 @@ SECTIONS = {
 ITEMS = {"Arguments", "Raises", "Attributes"}
 ITEM = re.compile(r"^(\*{0,2}[\w.]+(?:, \*{0,2}[\w.]+)*): +(.*)$")
 ROLE = re.compile(r":(?:[a-z]+:)?[a-z]+:`([^`]+)`")
+# What Markdown would take for markup, except for *emphasis*.
+MARKUP = re.compile(r"[_<\[\]]|(?<=\w)\*(?=\w)|(?<![\w.?!)])\*(?!\w)|\*(?=\*)")
 CODE = re.compile(r"(``.+?``|`[^`]+`)")
 
 Link = Callable[[str], "str | None"]
@@ -30,10 +32,10 @@ def to_markdown(text: str, link: Link = _no_link, drop: str = "") -> str:
     Args:
         text: the docstring.
         link: gives the address of a name's entry, or None; roles that it knows become links.
-        drop: a name; a first line that only shows how it is called is left out.
+        drop: the name that is described: a first line that only shows its call is left out.
     """
     lines = inspect.cleandoc(text).splitlines()
-    if drop and lines and re.match(rf"{re.escape(drop)}\(.*\)( ->.*)?$", lines[0]):
+    if drop and lines and re.fullmatch(r"\w+\(.*\)( ->.*)?", lines[0]):
         lines = lines[1:]
     return "\n".join(_blocks(lines, link)).strip() + "\n"
 
@@ -44,6 +46,12 @@ def summary(text: str, drop: str = "") -> str:
     if paragraph.startswith(("```", "**")):
         return ""
     return re.split(r"(?<=\.)\s", paragraph)[0]
+
+
+def cell(text: str) -> str:
+    """Markdown as it may stand in a table; within code a bar is no border."""
+    parts = CODE.split(text)
+    return "".join(p if p.startswith("`") else p.replace("|", "\\|") for p in parts)
 
 
 def _blocks(lines: list[str], link: Link) -> list[str]:
@@ -131,5 +139,5 @@ def _inline(line: str, link: Link) -> str:
             if piece in ("\0", "\1"):
                 inside = piece == "\0"
             else:
-                out.append(piece if inside else re.sub(r"([*_<\[\]])", r"\\\1", piece))
+                out.append(piece if inside else MARKUP.sub(r"\\\g<0>", piece))
     return "".join(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from docstring import summary, to_markdown
+from docstring import cell, summary, to_markdown
 from names import PAGES, Page, members, public_names, target
 from signature import signatures
 
@@ -142,7 +142,7 @@ class Writer:
             return
         self.out += ["| name | |", "|---|---|"]
         for owner, name, member in entries:
-            about = summary(_doc(member), drop=name).replace("|", "\\|")
+            about = cell(summary(_doc(member), drop=name))
             address = f"#{owner}.{name}"
             if name in self.redirected:
                 full = self.redirected[name]
@@ -157,7 +157,7 @@ class Writer:
         for name, member in entries:
             text = repr(member)
             shown = f"`{text}`" if len(text) < 70 and " at 0x" not in text else _kind(member)
-            self.out.append(f"| `{name}` | {shown} |".replace("||", "\\|\\|"))
+            self.out.append(f"| `{name}` | {cell(shown)} |")
         self.out.append("")
 
     def entry(self, name: str, member: Any, level: str) -> None:
