@@ -15,6 +15,7 @@ namespace nb = nanobind;
 using namespace lampas::py;  // NOLINT: this file only lists its parts
 
 NB_MODULE(_C, m) {
+  nb::set_leak_warnings(false);  // types and the default generator live as long as the process
   // Errors of the core, for functions that nanobind calls.
   nb::register_exception_translator([](const std::exception_ptr& p, void*) {
     try {
@@ -52,5 +53,4 @@ NB_MODULE(_C, m) {
   define_spatial(module);
   define_optim(module);
   init_python_operators(module);
-  nb::set_leak_warnings(false);  // types and the default generator live as long as the process
 }

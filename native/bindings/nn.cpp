@@ -11,8 +11,10 @@ namespace lampas::py {
 
 namespace {
 // ---- arguments ---------------------------------------------------------------------------------
+// A warning at the innermost line outside the package.
 void warn(const char* text) {
-  if (PyErr_WarnEx(PyExc_UserWarning, text, 1) < 0) throw PythonError();
+  Owned module(checked(PyImport_ImportModule("lampas._hints")));
+  Owned(checked(PyObject_CallMethod(module.get(), "warn", "s", text)));
 }
 // A hint at a likely mistake: once in a process, which `lampas._hints` sees to.
 void hint(bool& said, const char* text) {

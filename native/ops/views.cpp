@@ -29,7 +29,7 @@ bool expandable(IntSpan from, IntSpan to) {
   return true;
 }
 
-Dims infer_size(IntSpan sizes, int64_t numel) {
+Dims infer_size(IntSpan sizes, int64_t numel, IntSpan from) {
   Dims out(sizes);
   int64_t known = 1, at = -1;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -50,8 +50,8 @@ Dims infer_size(IntSpan sizes, int64_t numel) {
       return out;
     }
   }
-  LAMPAS_CHECK(at < 0 && known == numel, "shape '", sizes, "' is invalid for input of size ",
-               numel);
+  LAMPAS_CHECK(at < 0 && known == numel, "shape '", sizes, "' is invalid for input of size ", numel,
+               from.size() ? concat(" (its shape is ", from, ")") : std::string());
   return out;
 }
 
@@ -109,7 +109,7 @@ static Tensor subview(const Tensor& x, const char* name, F place) {
 }
 
 Tensor view(const Tensor& x, IntSpan sizes) {
-  Dims want = infer_size(sizes, x.numel());
+  Dims want = infer_size(sizes, x.numel(), x.sizes());
   auto strides = view_strides(x, want);
   LAMPAS_CHECK(
       strides,
@@ -121,7 +121,7 @@ Tensor view(const Tensor& x, IntSpan sizes) {
 }
 
 Tensor reshape(const Tensor& x, IntSpan sizes) {
-  Dims want = infer_size(sizes, x.numel());
+  Dims want = infer_size(sizes, x.numel(), x.sizes());
   if (want == x.sizes() && x.is_contiguous()) return view(x, want);
   if (view_strides(x, want)) return view(x, want);
   Tensor y = contiguous(x);

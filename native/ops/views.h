@@ -47,7 +47,7 @@ Tensor subview(const Tensor& x, const Geometry& to, const Geometry& dense, const
 
 bool expandable(IntSpan from, IntSpan to);
 // Sizes with -1 replaced; RuntimeError where they do not fit numel.
-Dims infer_size(IntSpan sizes, int64_t numel);
+Dims infer_size(IntSpan sizes, int64_t numel, IntSpan from = {});
 // Strides of a view of `x` with these sizes, if there is one without copying.
 std::optional<Dims> view_strides(const Tensor& x, IntSpan sizes);
 

@@ -35,8 +35,13 @@ def give(text: str) -> None:
     warnings.warn(f"{text} (LAMPAS_NO_HINTS=1 turns hints off)", stacklevel=_depth())
 
 
+def warn(text: str) -> None:
+    """Warns with `text` at the innermost line outside the package."""
+    warnings.warn(text, stacklevel=_depth())
+
+
 def _depth() -> int:
-    """The `stacklevel` at which `give` warns about the caller's own line."""
+    """The `stacklevel` at which this function's caller warns about the program's own line."""
     frame = sys._getframe(1)
     level = 1
     while frame.f_back is not None and _ours(frame.f_globals):

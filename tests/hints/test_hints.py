@@ -9,6 +9,8 @@ import textwrap
 
 import pytest
 
+import lampas
+
 PRELUDE = """
 import lampas
 from lampas import nn
@@ -119,3 +121,9 @@ def test_hints_point_through_layers_of_a_users_own(tmp_path) -> None:  # type: i
     env = {k: v for k, v in os.environ.items() if k != "LAMPAS_NO_HINTS"}
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=env)
     assert f"{program}:4: UserWarning" in done.stderr
+
+
+def test_a_warning_points_at_the_programs_line() -> None:
+    with pytest.warns(UserWarning, match="target size") as caught:
+        lampas.nn.MSELoss()(lampas.rand(4, 1), lampas.rand(4))
+    assert caught[0].filename == __file__
