@@ -357,7 +357,7 @@ REPRS = [
         "fill=[0.0])",
     ),
     (tr.Compose([tr.CenterCrop(3)]), "Compose(\n    CenterCrop(size=(3, 3))\n)"),
-    (v2.ToDtype(lampas.uint8), f"ToDtype(dtype={lampas.uint8}, scale=False)"),
+    (v2.ToDtype(lampas.uint8), "ToDtype(scale=False)"),
 ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lampas
-from lampas.vision._pillow import pil_image
+from lampas.vision._pillow import eight_bits, pil_image
 from lampas.vision.transforms import functional as F
 
 __all__ = [
@@ -73,7 +73,7 @@ def decode_image(
         apply_exif_orientation: turn the image as its camera says.
 
     Returns:
-        ``(C, H, W)``, uint8 for all but 16-bit files.
+        ``(C, H, W)``, uint8 for all but 16-bit files, which are int32.
 
     Raises:
         RuntimeError: the bytes are no image, or a damaged one.
@@ -106,7 +106,7 @@ def _as_mode(picture: Any, mode: ImageReadMode, turn: bool) -> Any:
 
         picture = ImageOps.exif_transpose(picture)
     if mode is not ImageReadMode.UNCHANGED:
-        return picture.convert(_PIL_MODES[mode])
+        return (eight_bits(picture) or picture).convert(_PIL_MODES[mode])
     if picture.mode in ("P", "1"):
         return picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     picture.load()

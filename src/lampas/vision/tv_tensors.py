@@ -36,6 +36,7 @@ class TVTensor(Tensor):
     """Base of the types below."""
 
     _fields: tuple[str, ...] = ()
+    _between = ", "
 
     @classmethod
     def _made(cls, data: Any, dtype: Any, device: Any, requires_grad: bool | None) -> Any:
@@ -67,9 +68,11 @@ class TVTensor(Tensor):
         return copy
 
     def __repr__(self, **kwargs: Any) -> str:
-        shown = "".join(f", {name}={getattr(self, name)}" for name in self._fields)
-        content = repr(self.as_subclass(Tensor))
-        return f"{type(self).__name__}({content[len('tensor(') : -1]}{shown or ', '})"
+        name = type(self).__name__
+        shown = ", ".join(f"{field}={getattr(self, field)}" for field in self._fields)
+        content = repr(self.as_subclass(Tensor))[len("tensor(") : -1]
+        content = content.replace("\n" + " " * len("tensor("), "\n" + " " * (len(name) + 1))
+        return f"{name}({content}{self._between}{shown})"
 
 
 class Image(TVTensor):
@@ -115,6 +118,8 @@ class Mask(TVTensor):
     >>> type(Mask(lampas.zeros(4, 4)) + 1).__name__
     'Tensor'
     """
+
+    _between = ""
 
     def __new__(
         cls, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool | None = None

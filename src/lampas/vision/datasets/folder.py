@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lampas.vision._pillow import pil_image
+from lampas.vision._pillow import in_colour, pil_image
 from lampas.vision.datasets.vision import VisionDataset
 
 IMG_EXTENSIONS = (
@@ -103,7 +103,8 @@ def make_dataset(
 
 
 def pil_loader(path: str) -> Any:
-    """Opens an image in colour; transparency and palettes are resolved, grey is tripled.
+    """Opens an image in colour; transparency and palettes are resolved, grey is tripled, and values
+    of 16 bits are scaled to 8.
 
     Raises:
         OSError: the file is no image, or a damaged one; the text names it.
@@ -111,7 +112,7 @@ def pil_loader(path: str) -> Any:
     image = pil_image()
     try:
         with open(path, "rb") as file:
-            return image.open(file).convert("RGB")
+            return in_colour(image.open(file))
     except FileNotFoundError:
         raise
     except image.DecompressionBombError as error:

@@ -175,7 +175,9 @@ def _to_center_and_angle(boxes: Tensor, fmt: str) -> Tensor:
     angle = lampas.atan2(y1 - y2, x2 - x1) * (180.0 / math.pi)
     width = ((x2 - x1) ** 2 + (y1 - y2) ** 2).sqrt()
     height = ((x3 - x2) ** 2 + (y3 - y2) ** 2).sqrt()
-    return lampas.stack(((x1 + x3) / 2, (y1 + y3) / 2, width, height, angle), dim=-1)
+    cos, sin = _turn(angle)  # of what is no rectangle, the first corner stays
+    cx, cy = x1 + width / 2 * cos + height / 2 * sin, y1 - width / 2 * sin + height / 2 * cos
+    return lampas.stack((cx, cy, width, height, angle), dim=-1)
 
 
 def _from_center_and_angle(boxes: Tensor, fmt: str) -> Tensor:

@@ -54,6 +54,7 @@ from lampas.vision.transforms._geometry import (
 )
 from lampas.vision.transforms._modes import InterpolationMode
 from lampas.vision.transforms.autoaugment import (
+    AugMix,
     AutoAugment,
     AutoAugmentPolicy,
     RandAugment,
@@ -61,6 +62,7 @@ from lampas.vision.transforms.autoaugment import (
 )
 
 __all__ = [
+    "AugMix",
     "AutoAugment",
     "AutoAugmentPolicy",
     "RandAugment",

@@ -10,8 +10,8 @@ import numpy as np
 import lampas
 from lampas.vision._pillow import is_pil_image, pil_image
 
-# Modes whose pixels are not 8 bits deep, with the type NumPy gives them.
-_DEEP_MODES = {"I": np.int32, "I;16": np.int16, "I;16B": np.int16, "F": np.float32}
+# Modes whose pixels are not 8 bits deep, with a type that holds all their values.
+_DEEP_MODES = {"I": np.int32, "I;16": np.int32, "I;16B": np.int32, "F": np.float32}
 
 
 def _hwc_to_chw(array: np.ndarray[Any, Any]) -> lampas.Tensor:
@@ -23,7 +23,8 @@ def _hwc_to_chw(array: np.ndarray[Any, Any]) -> lampas.Tensor:
 def to_tensor(pic: Any) -> lampas.Tensor:
     """A PIL image or an array ``(H, W[, C])`` as a tensor ``(C, H, W)``.
 
-    8-bit values become floats of the default dtype in [0, 1]; others keep value and dtype.
+    8-bit values become floats of the default dtype in [0, 1]; others keep their values, those of 16
+    bits as int32.
 
     Raises:
         TypeError: neither an image nor an array.
@@ -51,14 +52,14 @@ def _unit_range(tensor: lampas.Tensor) -> lampas.Tensor:
 
 
 def pil_to_tensor(pic: Any) -> lampas.Tensor:
-    """A PIL image as a tensor ``(C, H, W)`` of its own dtype, not scaled.
+    """A PIL image as a tensor ``(C, H, W)`` of its own dtype (int32 for 16 bits), not scaled.
 
     Raises:
         TypeError: not a PIL image.
     """
     if not is_pil_image(pic):
         raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
-    return _hwc_to_chw(np.array(pic, copy=True))
+    return _hwc_to_chw(np.array(pic, _DEEP_MODES.get(pic.mode), copy=True))
 
 
 def convert_image_dtype(image: lampas.Tensor, dtype: lampas.dtype | None = None) -> lampas.Tensor:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas.vision.transforms import functional as F
 from lampas.vision.transforms._geometry import _fill_for, _Geometric
 from lampas.vision.transforms._modes import InterpolationMode
@@ -166,7 +167,7 @@ class AutoAugment(_Policy):
     ) -> None:
         super().__init__(interpolation, fill)
         self.policy = policy
-        self.policies = _parsed(policy)
+        self._policies = _parsed(policy)
 
     @staticmethod
     def get_params(transform_num: int) -> tuple[int, lampas.Tensor, lampas.Tensor]:
@@ -183,10 +184,10 @@ class AutoAugment(_Policy):
 
     def forward(self, img: Any) -> Any:
         fill = self._fill(img)
-        pair, chances, signs = self.get_params(len(self.policies))
+        pair, chances, signs = self.get_params(len(self._policies))
         _, height, width = F.get_dimensions(img)
         space = self._space(10, (height, width))
-        for i, (name, p, level) in enumerate(self.policies[pair]):
+        for i, (name, p, level) in enumerate(self._policies[pair]):
             if not chances[i] <= p:
                 continue
             magnitudes, signed = space[name]
@@ -270,3 +271,95 @@ class TrivialAugmentWide(_Policy):
         if signed and _negated_by_chance():
             magnitude *= -1.0
         return _applied(img, name, magnitude, self.interpolation, fill)
+
+
+_MIXED = (  # the order in which AugMix chooses
+    "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Posterize", "Solarize",
+    "AutoContrast", "Equalize",
+)  # fmt: skip
+_MIXED_COLOURS = ("Brightness", "Color", "Contrast", "Sharpness")
+
+
+class AugMix(_Policy):
+    """Mixes the image with chains of random operations on it.
+
+    D. Hendrycks et al., "AugMix: a simple data processing method to improve robustness and
+    uncertainty", ICLR 2020.
+
+    Args:
+        severity: largest magnitude, from 1 to 10.
+        mixture_width: number of chains.
+        chain_depth: operations in a chain; 1 to 3 at random if not positive.
+        alpha: of the Dirichlet distributions of the weights.
+        all_ops: brightness, colour, contrast and sharpness too.
+        interpolation: how to sample.
+        fill: value outside of the image.
+
+    Raises:
+        ValueError: a severity beyond 1 to 10.
+
+    >>> AugMix()(lampas.zeros(3, 4, 4, dtype=lampas.uint8)).shape
+    torch.Size([3, 4, 4])
+    """
+
+    _shown = (
+        "severity", "mixture_width", "chain_depth", "alpha", "all_ops", "interpolation", "fill",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        severity: int = 3,
+        mixture_width: int = 3,
+        chain_depth: int = -1,
+        alpha: float = 1.0,
+        all_ops: bool = True,
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+        fill: Any = None,
+    ) -> None:
+        super().__init__(interpolation, fill)
+        if not 1 <= severity <= 10:
+            raise ValueError(f"The severity must be between [1, 10]. Got {severity} instead.")
+        self.severity = severity
+        self.mixture_width = mixture_width
+        self.chain_depth = chain_depth
+        self.alpha = alpha
+        self.all_ops = all_ops
+
+    def _space(self, levels: int, size: tuple[int, int]) -> dict[str, _Range]:
+        height, width = size
+        bits = _falling_bits(levels, (levels - 1) / 4) - 4
+        space = _ranges(levels, 0.3, (width / 3.0, height / 3.0), 30.0, 0.9, bits)
+        return {name: space[name] for name in (*_MIXED, *(_MIXED_COLOURS if self.all_ops else ()))}
+
+    def _shares(self, images: int, n: int) -> lampas.Tensor:
+        return _C._sample_dirichlet(lampas.tensor([self.alpha] * n).expand(images, -1))
+
+    def forward(self, img: Any) -> Any:
+        _, height, width = F.get_dimensions(img)
+        space, fill = self._space(10, (height, width)), self._fill(img)
+        image = img if isinstance(img, lampas.Tensor) else F.pil_to_tensor(img)
+        batch = image if image.dim() > 3 else image.reshape(1, *image.shape)
+        ones = [batch.shape[0]] + [1] * (batch.dim() - 1)
+        first = self._shares(batch.shape[0], 2)
+        shares = self._shares(batch.shape[0], self.mixture_width) * first[:, 1:]
+        mix = first[:, 0].reshape(ones) * batch
+        for chain in range(self.mixture_width):
+            made = batch
+            depth = self.chain_depth
+            if depth <= 0:
+                depth = int(lampas.randint(1, 4, (1,)).item())
+            for _ in range(depth):
+                made = self._changed(made, space, fill)
+            mix = mix + shares[:, chain].reshape(ones) * made
+        mixed = mix.reshape(image.shape).to(image.dtype)
+        return mixed if isinstance(img, lampas.Tensor) else F.to_pil_image(mixed, img.mode)
+
+    def _changed(self, images: Any, space: dict[str, _Range], fill: Any) -> Any:
+        name = list(space)[int(lampas.randint(len(space), (1,)).item())]
+        magnitudes, signed = space[name]
+        magnitude = 0.0
+        if magnitudes.dim() > 0:
+            magnitude = float(magnitudes[int(lampas.randint(self.severity, (1,)).item())].item())
+        if signed and _negated_by_chance():
+            magnitude *= -1.0
+        return _applied(images, name, magnitude, self.interpolation, fill)

@@ -33,6 +33,7 @@ from lampas.vision.transforms.v2._boxes import (
     ClampKeyPoints,
     ConvertBoundingBoxFormat,
     SanitizeBoundingBoxes,
+    SanitizeKeyPoints,
     SetClampingMode,
 )
 from lampas.vision.transforms.v2._color import (
@@ -89,6 +90,14 @@ from lampas.vision.transforms.v2._geometry import (
     ScaleJitter,
     TenCrop,
 )
+from lampas.vision.transforms.v2._query import (
+    check_type,
+    get_bounding_boxes,
+    get_keypoints,
+    has_all,
+    has_any,
+    query_chw,
+)
 
 __all__ = [
     "AugMix",
@@ -144,6 +153,7 @@ __all__ = [
     "RandomZoomOut",
     "Resize",
     "SanitizeBoundingBoxes",
+    "SanitizeKeyPoints",
     "ScaleJitter",
     "SetClampingMode",
     "TenCrop",
@@ -155,6 +165,12 @@ __all__ = [
     "Transform",
     "TrivialAugmentWide",
     "UniformTemporalSubsample",
+    "check_type",
     "functional",
+    "get_bounding_boxes",
+    "get_keypoints",
+    "has_all",
+    "has_any",
+    "query_chw",
     "query_size",
 ]

@@ -9,22 +9,9 @@ from lampas.vision import transforms as v1
 from lampas.vision import tv_tensors as tv
 from lampas.vision._pillow import is_pil_image
 from lampas.vision.transforms import functional as F1
-from lampas.vision.transforms._geometry import _BILINEAR
 from lampas.vision.transforms.autoaugment import _applied, _falling_bits, _Range, _ranges
 from lampas.vision.transforms.v2._base import Transform, fill_for, is_image
 from lampas.vision.transforms.v2._points import plain
-
-_SHORT = (  # the order in which AugMix chooses
-    "ShearX",
-    "ShearY",
-    "TranslateX",
-    "TranslateY",
-    "Rotate",
-    "Posterize",
-    "Solarize",
-    "AutoContrast",
-    "Equalize",
-)
 
 
 def _chosen(space: dict[str, _Range]) -> tuple[str, _Range]:
@@ -40,6 +27,7 @@ class _Policy(Transform):
     """Base of what changes the one image or video in a sample."""
 
     fill: Any
+    _first = ("interpolation",)
 
     def _all(self, flat: list[Any], wanted: list[bool]) -> list[Any]:
         places = [
@@ -73,7 +61,7 @@ class AutoAugment(_Policy, v1.AutoAugment):
     def _augmented(self, img: Any, fill: Any) -> Any:
         _, height, width = F1.get_dimensions(img)
         space = self._space(10, (height, width))
-        pair = self.policies[int(lampas.randint(len(self.policies), ()))]
+        pair = self._policies[int(lampas.randint(len(self._policies), ()))]
         for name, p, level in pair:
             if not lampas.rand(()) <= p:
                 continue
@@ -115,48 +103,8 @@ class TrivialAugmentWide(_Policy, v1.TrivialAugmentWide):
         return _applied(img, name, magnitude, self.interpolation, fill)
 
 
-class AugMix(_Policy):
-    """Mixes the image with chains of random operations on it.
-
-    D. Hendrycks et al., "AugMix: a simple data processing method to improve robustness and
-    uncertainty", ICLR 2020.
-
-    Args:
-        severity: largest magnitude, from 1 to 10.
-        mixture_width: number of chains.
-        chain_depth: operations in a chain; 1 to 3 at random if not positive.
-        alpha: of the Dirichlet distributions of the weights.
-        all_ops: brightness, colour, contrast and sharpness too.
-        interpolation: how to sample.
-        fill: value outside of the image.
-    """
-
-    def __init__(
-        self,
-        severity: int = 3,
-        mixture_width: int = 3,
-        chain_depth: int = -1,
-        alpha: float = 1.0,
-        all_ops: bool = True,
-        interpolation: Any = _BILINEAR,
-        fill: Any = None,
-    ) -> None:
-        super().__init__()
-        if not 1 <= severity <= 10:
-            raise ValueError(f"The severity must be between [1, 10]. Got {severity} instead.")
-        self.severity = severity
-        self.mixture_width = mixture_width
-        self.chain_depth = chain_depth
-        self.alpha = alpha
-        self.all_ops = all_ops
-        self.interpolation = interpolation
-        self.fill = fill
-
-    def _space(self, height: int, width: int) -> dict[str, _Range]:
-        bits = 4 - (lampas.arange(10) / ((10 - 1) / 4)).round().int()
-        space = _ranges(10, 0.3, (width / 3.0, height / 3.0), 30.0, 0.9, bits)
-        more = ("Brightness", "Color", "Contrast", "Sharpness") if self.all_ops else ()
-        return {name: space[name] for name in (*_SHORT, *more)}
+class AugMix(_Policy, v1.AugMix):
+    """Mixes the image with chains of random operations on it; see version 1."""
 
     def _weights(self, n: int) -> lampas.Tensor:
         concentration = lampas.tensor([self.alpha] * n)
@@ -166,7 +114,7 @@ class AugMix(_Policy):
         pil = is_pil_image(img)
         image = F1.pil_to_tensor(img) if pil else img
         height, width = image.shape[-2:]
-        space = self._space(height, width)
+        space = self._space(10, (height, width))
         keep, rest = self._weights(2).tolist()
         weights = self._weights(self.mixture_width) * rest
         mix = keep * image

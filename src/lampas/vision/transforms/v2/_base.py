@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 import lampas
@@ -91,6 +92,22 @@ class Transform(nn.Module):
         """One input transformed."""
         raise NotImplementedError(f"{type(self).__name__} does not define transform")
 
+    _first: tuple[str, ...] = ()  # attributes that the repr shows before the others
+
+    def extra_repr(self) -> str:
+        """The public attributes that are numbers, texts or sequences."""
+        shown = []
+        names = [name for name in self._first if name in vars(self)]
+        for name in (*names, *(name for name in vars(self) if name not in names)):
+            value = vars(self)[name]
+            hidden = name.startswith("_") or name == "training"
+            if not hidden and isinstance(value, (bool, int, float, str, tuple, list, Enum)):
+                value = value.value if isinstance(value, v1.InterpolationMode) else value
+                shown.append(f"{name}={value}")
+        return ", ".join(shown)
+
+    __repr__ = nn.Module.__repr__
+
     def _wanted(self, flat: list[Any]) -> list[bool]:
         image_there = any(is_image(value) for value in flat)
         wanted = []
@@ -121,6 +138,7 @@ class ByChance(Transform):
     """Base of transforms that do something with probability ``p``."""
 
     p: float
+    _first = ("p",)
 
     def _all(self, flat: list[Any], wanted: list[bool]) -> list[Any]:
         return flat if lampas.rand(1) >= self.p else super()._all(flat, wanted)
@@ -150,9 +168,8 @@ class Compose(Transform):
             inputs = made if len(inputs) > 1 else (made,)
         return inputs if len(inputs) > 1 else inputs[0]
 
-    def __repr__(self) -> str:
-        lines = "".join(f"\n      {transform}" for transform in self.transforms)
-        return f"{type(self).__name__}({lines}\n)"
+    def extra_repr(self) -> str:
+        return "\n".join(f"    {transform}" for transform in self.transforms)
 
 
 class RandomApply(Compose):
@@ -195,6 +212,8 @@ class RandomChoice(Compose):
         total = sum(parts)
         self.p = [part / total for part in parts]
 
+    extra_repr = Transform.extra_repr
+
     def forward(self, *inputs: Any) -> Any:
         """Through one of them."""
         return self.transforms[int(lampas.multinomial(lampas.tensor(self.p), 1))](*inputs)
@@ -206,6 +225,8 @@ class RandomOrder(Compose):
     >>> RandomOrder([lambda x: x + 1])(lampas.zeros(1))
     tensor([1.])
     """
+
+    extra_repr = Transform.extra_repr
 
     def forward(self, *inputs: Any) -> Any:
         """Through all of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import lampas
@@ -11,6 +11,8 @@ from lampas.vision import tv_tensors as tv
 from lampas.vision.transforms.v2 import _points as P
 from lampas.vision.transforms.v2 import functional as F
 from lampas.vision.transforms.v2._base import Transform
+from lampas.vision.transforms.v2._labels import labels_getter_of
+from lampas.vision.transforms.v2._query import get_bounding_boxes, get_keypoints
 
 
 class ConvertBoundingBoxFormat(Transform):
@@ -24,6 +26,9 @@ class ConvertBoundingBoxFormat(Transform):
     def __init__(self, format: str | tv.BoundingBoxFormat) -> None:
         super().__init__()
         self.format = P._format(format)
+
+    def extra_repr(self) -> str:
+        return f"format={self.format.value}"
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if isinstance(inpt, tv.BoundingBoxes):
@@ -66,36 +71,14 @@ class SetClampingMode(Transform):
         return inpt
 
 
-def find_labels(inputs: Any) -> lampas.Tensor:
-    """The labels in a sample: ``labels`` of a dictionary, or the only plain int64 tensor."""
-    if isinstance(inputs, (tuple, list)):
-        named = next((part for part in inputs if isinstance(part, Mapping)), None)
-        if named is None:
-            tensors = [part for part in inputs if F.is_pure_tensor(part)]
-            integers = [t for t in tensors if not t.is_floating_point() and t.dim() <= 2]
-            if integers:
-                return integers[-1]
-        inputs = named
-    if isinstance(inputs, Mapping):
-        for name in sorted(inputs, key=lambda name: str(name).lower() != "labels"):
-            if "label" in str(name).lower():
-                found: lampas.Tensor = inputs[name]
-                return found
-    raise ValueError(
-        "Could not infer where the labels are in the sample. Try passing a callable as the "
-        "labels_getter parameter? If there are no labels in the sample by design, pass "
-        "labels_getter=None."
-    )
-
-
 class SanitizeBoundingBoxes(Transform):
     """Drops boxes that are too small or reach beyond their canvas, with their labels and masks.
 
     Args:
         min_size: smallest width and height.
         min_area: smallest area.
-        labels_getter: ``"default"`` finds the labels by their key, a name does by that; a function
-            takes the sample and gives them, or a tuple of them; None for none.
+        labels_getter: ``"default"`` finds the labels by their key; a function takes the sample and
+            gives them, or a tuple of them; None for none.
 
     Raises:
         ValueError: no labels are found, or their number is not that of the boxes.
@@ -115,41 +98,72 @@ class SanitizeBoundingBoxes(Transform):
         self.min_size = min_size
         self.min_area = min_area
         self.labels_getter = labels_getter
-
-    def _labels(self, inputs: Any) -> list[Any]:
-        getter = self.labels_getter
-        if getter is None:
-            return []
-        if callable(getter):
-            found = getter(inputs)
-        elif getter == "default":
-            found = find_labels(inputs)
-        else:
-            parts = inputs if isinstance(inputs, (tuple, list)) else [inputs]
-            found = next(part[getter] for part in parts if isinstance(part, Mapping))
-        return list(found) if isinstance(found, (tuple, list)) else [found]
+        self._labels_getter = labels_getter_of(labels_getter)
 
     def forward(self, *inputs: Any) -> Any:
         """The sample without the bad boxes."""
         sample = inputs if len(inputs) > 1 else inputs[0]
-        labels = self._labels(sample)
-        flat, spec = tree_flatten(sample)
-        boxes = next((value for value in flat if isinstance(value, tv.BoundingBoxes)), None)
-        if boxes is None:
-            raise ValueError("No BoundingBoxes were found in the sample")
-        for label in labels:
-            if label.shape[0] != boxes.shape[0]:
-                raise ValueError(
-                    f"Number of boxes (shape={tuple(boxes.shape)}) and must match the number of "
-                    f"labels. Found labels with shape={tuple(label.shape)}."
-                )
+        boxes = get_bounding_boxes(tree_flatten(sample)[0])
+        labels = _labels(self._labels_getter(sample), boxes, "boxes")
         valid = P.sanitized(boxes, self.min_size, self.min_area)
-        made = []
-        for value in flat:
-            if any(value is label for label in labels):
-                made.append(value[valid])
-            elif isinstance(value, (tv.BoundingBoxes, tv.Mask)) and len(value) == len(valid):
-                made.append(tv.wrap(P.plain(value)[valid], like=value))
-            else:
-                made.append(value)
-        return tree_unflatten(made, spec)
+        return _kept(sample, valid, labels, (tv.BoundingBoxes, tv.Mask))
+
+
+class SanitizeKeyPoints(Transform):
+    """Drops points that lie beyond their canvas, with their labels.
+
+    Args:
+        labels_getter: None for none; ``"default"`` finds the labels by their key, a function takes
+            the sample and gives them, or a tuple of them.
+
+    Raises:
+        ValueError: no points or labels are found, or their numbers differ.
+
+    >>> from lampas.vision import tv_tensors
+    >>> points = tv_tensors.KeyPoints([[1, 1], [9, 2]], canvas_size=(4, 4))
+    >>> SanitizeKeyPoints()({"points": points})["points"].tolist()
+    [[1, 1]]
+    """
+
+    def __init__(self, labels_getter: Callable[[Any], Any] | str | None = None) -> None:
+        super().__init__()
+        self.labels_getter = labels_getter
+        self._labels_getter = labels_getter_of(labels_getter)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The sample without the points beyond."""
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        points = get_keypoints(tree_flatten(sample)[0])
+        labels = _labels(self._labels_getter(sample), points, "keypoints")
+        return _kept(sample, P.points_inside(points), labels, (tv.KeyPoints,))
+
+
+def _labels(found: Any, things: Any, name: str) -> list[Any]:
+    """Labels as a list, one tensor or None each, with as many rows as there are things."""
+    labels = list(found) if isinstance(found, (tuple, list)) else [found]
+    for label in labels:
+        if label is not None and not isinstance(label, lampas.Tensor):
+            raise ValueError(
+                f"The labels in the input to forward() must be a tensor or None, got {type(label)} "
+                "instead."
+            )
+        if label is not None and label.shape[0] != things.shape[0]:
+            raise ValueError(
+                f"Number of {name} (shape={tuple(things.shape)}) must match the number of labels. "
+                f"Found labels with shape={tuple(label.shape)}."
+            )
+    return [label for label in labels if label is not None]
+
+
+def _kept(sample: Any, valid: lampas.Tensor, labels: list[Any], kinds: Any) -> Any:
+    """The sample with only the valid rows of its labels and of what is of these kinds."""
+    flat, spec = tree_flatten(sample)
+    made = []
+    for value in flat:
+        if any(value is label for label in labels):
+            made.append(value[valid])
+        elif isinstance(value, kinds) and len(value) == len(valid):
+            made.append(tv.wrap(P.plain(value)[valid], like=value))
+        else:
+            made.append(value)
+    return tree_unflatten(made, spec)

@@ -81,8 +81,8 @@ class RandomPhotometricDistort(Transform):
         super().__init__()
         self.brightness = brightness
         self.contrast = contrast
-        self.saturation = saturation
         self.hue = hue
+        self.saturation = saturation
         self.p = p
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
@@ -186,7 +186,7 @@ class JPEG(Transform):
 
     def __init__(self, quality: int | Sequence[int]) -> None:
         super().__init__()
-        pair = [quality, quality] if isinstance(quality, int) else list(quality)
+        pair = [quality, quality] if isinstance(quality, int) else quality
         if len(pair) != 2 or not 1 <= pair[0] <= pair[1] <= 100:
             raise ValueError(f"quality must be an integer from 1 to 100, or a pair, got {quality}")
         self.quality = pair

@@ -41,7 +41,23 @@ class RandomVerticalFlip(ByChance, v1.RandomVerticalFlip):
 
 
 class Resize(Transform, v1.Resize):
-    """Scales to ``size``: ``(height, width)`` or the shorter side."""
+    """Scales to ``size``: ``(height, width)`` or the shorter side; None with ``max_size`` for the
+    longer side."""
+
+    def __init__(
+        self,
+        size: Any,
+        interpolation: Any = _BILINEAR,
+        max_size: int | None = None,
+        antialias: bool | None = True,
+    ) -> None:
+        if size is None and not isinstance(max_size, int):
+            raise ValueError(
+                f"max_size must be an integer when size is None, but got {max_size} instead."
+            )
+        super().__init__(max_size if size is None else size, interpolation, None, antialias)
+        self.size = None if size is None else [size] if isinstance(size, int) else list(size)
+        self.max_size = max_size
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return F.resize(inpt, self.size, self.interpolation, self.max_size, self.antialias)

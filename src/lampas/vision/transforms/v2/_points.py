@@ -20,8 +20,35 @@ def plain(value: Any) -> Tensor:
     return result
 
 
-def moved(inpt: Any, change: PointMap, canvas_size: Sequence[int]) -> Any:
-    """Boxes or points with ``change`` applied; boxes are cut at the new canvas's borders."""
+def _rectangles(corners: Tensor) -> Tensor:
+    """Parallelograms ``(N, 4, 2)`` as rectangles that share the longer diagonal and the direction
+    of the longer side."""
+    one, two, three, four = corners.unbind(1)
+    right, down = two - one, four - one
+    wide = (right.norm(dim=1) >= down.norm(dim=1)).unsqueeze(1)
+    turned = down.flip(1) * lampas.tensor([1.0, -1.0], dtype=corners.dtype)
+    side = lampas.where(wide, right, turned)
+    side = side / side.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    first, second = three - one, four - two
+    along = (first * side).sum(1, keepdim=True) * side
+    by_first = lampas.stack((one, one + along, three, three - along), 1)
+    along = (second * side).sum(1, keepdim=True) * side
+    by_second = lampas.stack((two + along, two, four - along, four), 1)
+    longer = first.norm(dim=1) > second.norm(dim=1)
+    return lampas.where(longer[:, None, None], by_first, by_second)
+
+
+def moved(
+    inpt: Any,
+    change: PointMap,
+    canvas_size: Sequence[int],
+    clamp: bool = True,
+    rigid: bool = False,
+) -> Any:
+    """Boxes or points with ``change`` applied; boxes are cut at the new canvas's borders.
+
+    A ``rigid`` change turns rectangles into rectangles.
+    """
     canvas = (int(canvas_size[0]), int(canvas_size[1]))
     values = plain(inpt)
     floats = values if values.is_floating_point() else values.to(lampas.float32)
@@ -32,7 +59,9 @@ def moved(inpt: Any, change: PointMap, canvas_size: Sequence[int]) -> Any:
     own = inpt.format.value.lower()
     if tv.is_rotated_bounding_format(inpt.format):
         corners = box_convert(floats, own, "xyxyxyxy").reshape(-1, 4, 2)
-        made = box_convert(change(corners).reshape(-1, 8), "xyxyxyxy", own)
+        corners = change(corners)
+        corners = corners if rigid else _rectangles(corners)
+        made = box_convert(corners.reshape(-1, 8), "xyxyxyxy", own)
     else:
         x1, y1, x2, y2 = box_convert(floats, own, "xyxy").unbind(-1)
         corners = lampas.stack((x1, y1, x2, y1, x2, y2, x1, y2), -1).reshape(-1, 4, 2)
@@ -40,7 +69,7 @@ def moved(inpt: Any, change: PointMap, canvas_size: Sequence[int]) -> Any:
         hull = lampas.cat((corners.amin(1), corners.amax(1)), 1)
         made = box_convert(hull, "xyxy", own)
     made = tv.wrap(made.to(values.dtype), like=inpt, canvas_size=canvas)
-    return clamp_bounding_boxes(made)
+    return clamp_bounding_boxes(made) if clamp else made
 
 
 def clamp_bounding_boxes(
@@ -195,13 +224,14 @@ def scaled(inpt: Any, size: Sequence[int]) -> Any:
     """Boxes or points on an image scaled to ``size`` (height, width)."""
     height, width = inpt.canvas_size
     ratio = lampas.tensor([size[1] / width, size[0] / height])
-    return moved(inpt, lambda p: p * ratio.to(p.dtype), size)
+    rotated = isinstance(inpt, tv.BoundingBoxes) and tv.is_rotated_bounding_format(inpt.format)
+    return moved(inpt, lambda p: p * ratio.to(p.dtype), size, clamp=rotated)
 
 
 def shifted(inpt: Any, x: float, y: float, size: Sequence[int]) -> Any:
     """Boxes or points moved by ``x`` and ``y`` onto a canvas of ``size``."""
     shift = lampas.tensor([float(x), float(y)])
-    return moved(inpt, lambda p: p + shift.to(p.dtype), size)
+    return moved(inpt, lambda p: p + shift.to(p.dtype), size, rigid=True)
 
 
 def mirrored(inpt: Any, horizontal: bool) -> Any:
@@ -218,7 +248,7 @@ def mirrored(inpt: Any, horizontal: bool) -> Any:
         turned = made.dim() == 3 and made.shape[1] == 4
         return made[:, [1, 0, 3, 2]] if turned else made
 
-    return moved(inpt, change, (height, width))
+    return moved(inpt, change, (height, width), clamp=False, rigid=True)
 
 
 def sanitized(
@@ -227,7 +257,22 @@ def sanitized(
     """Which boxes are large enough and lie on the canvas, bool ``(N,)``."""
     format = _format(boxes.format if format is None else format)
     height, width = boxes.canvas_size if canvas_size is None else canvas_size
-    x1, y1, x2, y2 = box_convert(plain(boxes), format.value.lower(), "xyxy").unbind(-1)
-    w, h = x2 - x1, y2 - y1
+    own, values = format.value.lower(), plain(boxes)
+    if tv.is_rotated_bounding_format(format):
+        w, h = box_convert(values, own, "cxcywhr")[..., 2:4].unbind(-1)
+        corners = box_convert(values, own, "xyxyxyxy")
+    else:
+        corners = box_convert(values, own, "xyxy")
+        w, h = corners[..., 2] - corners[..., 0], corners[..., 3] - corners[..., 1]
     good = (w >= min_size) & (h >= min_size) & (w * h >= min_area) & ~(w.isnan() | h.isnan())
-    return good & (x1 >= 0) & (y1 >= 0) & (x2 <= width) & (y2 <= height)
+    xs, ys = corners[..., 0::2], corners[..., 1::2]
+    inside = (xs >= 0) & (xs <= width) & (ys >= 0) & (ys <= height)
+    return good & inside.all(-1)
+
+
+def points_inside(points: Any, canvas_size: Any = None) -> Tensor:
+    """Which points lie on the canvas, bool ``(N,)``; of several together, all must."""
+    height, width = points.canvas_size if canvas_size is None else canvas_size
+    x, y = plain(points).unbind(-1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return inside if inside.dim() == 1 else inside.flatten(1).all(1)

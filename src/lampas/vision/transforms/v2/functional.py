@@ -17,6 +17,7 @@ from lampas.vision import tv_tensors as tv
 from lampas.vision._pillow import is_pil_image
 from lampas.vision.transforms import _conversion_functional as C
 from lampas.vision.transforms import functional as F1
+from lampas.vision.transforms._modes import interpolation_mode
 from lampas.vision.transforms.functional import (
     InterpolationMode,
     get_image_num_channels,
@@ -27,6 +28,7 @@ from lampas.vision.transforms.functional import (
     to_tensor,
 )
 from lampas.vision.transforms.v2 import _points as P
+from lampas.vision.transforms.v2._kernels import kernels, open_to_kinds, register_kernel
 from lampas.vision.transforms.v2._points import (
     clamp_bounding_boxes,
     clamp_keypoints,
@@ -74,11 +76,13 @@ __all__ = [
     "perspective",
     "pil_to_tensor",
     "posterize",
+    "register_kernel",
     "resize",
     "resized_crop",
     "rgb_to_grayscale",
     "rotate",
     "sanitize_bounding_boxes",
+    "sanitize_keypoints",
     "solarize",
     "ten_crop",
     "to_dtype",
@@ -243,7 +247,22 @@ def resize(
         return P.scaled(inpt, want)
     if isinstance(inpt, tv.Mask):
         return _as_mask(inpt, lambda mask: F1.resize(mask, want, _NEAREST))
-    return _as_image(inpt, lambda img: F1.resize(img, want, interpolation, antialias=antialias))
+    return _as_image(inpt, lambda img: _resized(img, want, interpolation, antialias))
+
+
+def _resized(img: Any, size: Any, interpolation: Any, antialias: bool | None) -> Any:
+    mode = interpolation_mode(interpolation)
+    smooth = mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)
+    if not (smooth and isinstance(img, Tensor) and img.dtype == lampas.uint8 and img.numel()):
+        return F1.resize(img, size, interpolation, antialias=antialias)
+    # Bytes stay bytes, which version 1 turns into floats and back.
+    from lampas.nn.functional import interpolate
+
+    batch = img.reshape(-1, *img.shape[-3:])
+    made = interpolate(
+        batch, size=list(size), mode=mode.value, align_corners=False, antialias=bool(antialias)
+    )
+    return made.reshape(*img.shape[:-2], *made.shape[-2:])
 
 
 def _flat_fill(fill: Any) -> Any:
@@ -453,3 +472,24 @@ def sanitize_bounding_boxes(
         )
     valid = P.sanitized(bounding_boxes, min_size, min_area, canvas_size, format)
     return tv.wrap(P.plain(bounding_boxes)[valid], like=bounding_boxes), valid
+
+
+def sanitize_keypoints(key_points: Any, canvas_size: Any = None) -> tuple[Any, Tensor]:
+    """Drops points that lie beyond the canvas; also tells which stay."""
+    if is_pure_tensor(key_points) and canvas_size is None:
+        raise ValueError("canvas_size must be passed if key_points is a pure tensor.")
+    valid = P.points_inside(key_points, canvas_size)
+    return tv.wrap(P.plain(key_points)[valid], like=key_points), valid
+
+
+_MEETING_POINTS = [
+    name
+    for name, value in list(globals().items())
+    if name in __all__ and getattr(value, "__module__", None) == __name__ and name[0].islower()
+]
+for _name in _MEETING_POINTS:
+    if _name not in ("is_pure_tensor", "to_image"):
+        globals()[_name] = open_to_kinds(globals()[_name])
+_kernels = kernels(globals())
+globals().update(_kernels)
+__all__ += list(_kernels)
