@@ -233,6 +233,9 @@ def member(owner: type, name: str, value: Any) -> Iterator[str]:
 
 def class_stub(name: str, owner: type) -> Iterator[str]:
     base = "(tuple[_int, ...])" if owner is _C.Size else ""
+    if issubclass(owner, Exception):
+        yield f"class {name}({', '.join(b.__name__ for b in owner.__bases__)}): ..."
+        return
     yield f"class {name}{base}:"
     yield "    def __init__(self, *args: Any, **kwargs: Any) -> None: ..."
     shown = {k: v for k, v in vars(owner).items() if k not in COMMON or k in PROPERTIES}

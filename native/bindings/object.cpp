@@ -39,15 +39,18 @@ PyObject* exception_type(ErrorKind kind) {
   return PyExc_RuntimeError;
 }
 
-// MemoryError that is a RuntimeError too: programs written for PyTorch catch the latter.
+}  // namespace
+
 PyObject* memory_error_type() {
   static PyObject* type = [] {
     Owned bases(Py_BuildValue("(OO)", PyExc_MemoryError, PyExc_RuntimeError));
-    return PyErr_NewException("lampas.OutOfMemoryError", bases.get(), nullptr);
+    return PyErr_NewExceptionWithDoc(
+        "lampas.OutOfMemoryError",
+        "There is no memory for a tensor: a MemoryError, and a RuntimeError as in PyTorch.",
+        bases.get(), nullptr);
   }();
   return type ? type : PyExc_MemoryError;
 }
-}  // namespace
 
 void set_python_error() noexcept {
   try {

@@ -61,6 +61,8 @@ PyObject* guarded(F&& f) noexcept {
 }
 // Translates the exception being handled.
 void set_python_error() noexcept;
+// lampas.OutOfMemoryError: programs written for PyTorch catch a RuntimeError, others a MemoryError.
+PyObject* memory_error_type();
 // The Python error that is set, as text; clears it.
 std::string take_error_text();
 

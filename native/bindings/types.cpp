@@ -363,6 +363,7 @@ void init_types(PyObject* module) {
     Py_DECREF(add_constant(module, format_type, name, value));
   init_device(module);
   init_size(module);
+  PyModule_AddObjectRef(module, "OutOfMemoryError", memory_error_type());
 }
 
 }  // namespace lampas::py

@@ -75,7 +75,6 @@ _LAZY_FUNCTIONS = {
     "AcceleratorError": "_errors",
     "Future": "jit",
     "GradScaler": "amp",
-    "OutOfMemoryError": "_errors",
     "ScriptFunction": "jit",
     "ScriptModule": "jit",
     "autocast": "amp",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from lampas._C import OutOfMemoryError
+
 __all__ = ["AcceleratorError", "OutOfMemoryError"]
-
-
-class OutOfMemoryError(RuntimeError):
-    """An accelerator has no memory left. The CPU's allocator raises RuntimeError, as PyTorch's."""
 
 
 class AcceleratorError(RuntimeError):
