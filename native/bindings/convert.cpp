@@ -31,7 +31,21 @@ std::optional<DType> numpy_dtype(PyObject* o) {
 }
 
 // ---- nested sequences --------------------------------------------------------------------------
+bool is_array(PyObject* o) { return !is_tensor(o) && !is_number(o) && has_array(o); }
 bool is_sequence(PyObject* o) { return PyList_Check(o) || PyTuple_Check(o); }
+
+// Writes a number that a user named as an element of `dtype`.
+void store(PyObject* number, DType dtype, void* to) {
+  LAMPAS_CHECK_VALUE(!is_tensor(number) || tensor_of(number).numel() == 1,
+                     "only one element tensors can be converted to Python scalars, and this one "
+                     "has shape ",
+                     tensor_of(number).sizes(), ". Remedy: lampas.stack(...)");
+  Scalar value = scalar_of(number);
+  LAMPAS_CHECK_TYPE(!value.is_complex() || is_complex(dtype) || dtype == DType::Bool,
+                    "must be real number, not complex: an element of type ", dtype_name(dtype));
+  if (is_integral(dtype)) ops::check_fits(value, dtype, "tensor");
+  value.store(dtype, to);
+}
 
 // Numbers and one-element tensors in nested lists: the common shape and the narrowest common type.
 class Sequence {
@@ -54,9 +68,10 @@ class Sequence {
       if (PySequence_Fast_GET_SIZE(o) == 0) return;
       o = PySequence_Fast_GET_ITEM(o, 0);
     }
-    // A sequence of arrays or tensors adds their dimensions.
-    if (is_tensor(o))
-      for (int64_t s : tensor_of(o).sizes()) sizes_.push_back(s);
+    LAMPAS_CHECK_VALUE(depth == 0 || !PyUnicode_Check(o), "too many dimensions 'str'");
+    // A sequence of arrays adds their dimensions.
+    if (is_array(o))
+      for (int64_t s : tensor_over(o).sizes()) sizes_.push_back(s);
   }
 
   DType natural() {
@@ -77,11 +92,14 @@ class Sequence {
       return;
     }
     if (auto d = numpy_dtype(o)) return join(*d);
+    if (is_array(o)) return join(tensor_over(o).dtype());
     if (PyFloat_Check(o)) return join(ops::default_dtype());
     if (PyBool_Check(o)) return join(DType::Bool);
     if (PyLong_Check(o)) return join(DType::I64);
     if (!is_number(o)) {
-      if (PyUnicode_Check(o)) throw Error(ErrorKind::Type, "new(): invalid data type 'str'");
+      if (PyUnicode_Check(o) || PyBytes_Check(o))
+        throw Error(ErrorKind::Type,
+                    concat("new(): invalid data type '", Py_TYPE(o)->tp_name, "'"));
       if (o == Py_None) throw Error(ErrorKind::Runtime, "Could not infer dtype of NoneType");
       throw Error(ErrorKind::Runtime, concat("Could not infer dtype of ", Py_TYPE(o)->tp_name));
     }
@@ -98,21 +116,22 @@ class Sequence {
   void fill(PyObject* o, size_t depth) {
     if (depth == sizes_.size()) {
       if (is_sequence(o))
-        throw Error(ErrorKind::Value,
+        throw Error(ErrorKind::Type,
                     concat("expected a number at dim ", depth, " but got a ", Py_TYPE(o)->tp_name,
                            ": the nested sequences have different depths"));
       if (!is_number(o) && !is_tensor(o))
         throw Error(ErrorKind::Type, concat("must be real number, not ", Py_TYPE(o)->tp_name));
-      scalar_of(o).store(type_, at_);
+      store(o, type_, at_);
       at_ += itemsize(type_);
       return;
     }
-    if (is_tensor(o)) {
-      const Tensor& t = tensor_of(o);
+    if (is_array(o)) {
+      Tensor t = tensor_over(o);
       for (size_t d = depth; d < sizes_.size(); ++d)
         LAMPAS_CHECK_VALUE(t.dim() == static_cast<int64_t>(sizes_.size() - depth) &&
                                t.size(static_cast<int64_t>(d - depth)) == sizes_[d],
-                           "only one element tensors can be converted to Python scalars");
+                           "expected an array of shape ", IntSpan(sizes_).subspan(depth),
+                           " at dim ", depth, " (got ", t.sizes(), ")");
       Tensor c = ops::contiguous(ops::to_dtype(t.alias(), type_));
       size_t bytes = static_cast<size_t>(c.numel() * itemsize(type_));
       std::memcpy(at_, c.data(), bytes);
@@ -125,7 +144,12 @@ class Sequence {
     Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
     LAMPAS_CHECK_VALUE(n == sizes_[depth], "expected sequence of length ", sizes_[depth],
                        " at dim ", depth, " (got ", n, ")");
-    for (Py_ssize_t i = 0; i < n; ++i) fill(PySequence_Fast_GET_ITEM(o, i), depth + 1);
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      // Numbers of a class of their own may change the list that they are in.
+      LAMPAS_CHECK_VALUE(PySequence_Fast_GET_SIZE(o) == n, "a list changed while it was read");
+      Owned item = Owned::share(PySequence_Fast_GET_ITEM(o, i));
+      fill(item.get(), depth + 1);
+    }
   }
 
   Dims sizes_;
@@ -234,7 +258,8 @@ Tensor tensor_from(PyObject* data, std::optional<DType> dtype, Device device) {
       t = ops::clone(tensor_over(data));
       if (dtype) t = ops::to_dtype(t, *dtype);
     } else {
-      t = ops::scalar_tensor(s, dtype.value_or(s.natural_dtype(ops::default_dtype())));
+      t = ops::empty({}, dtype.value_or(s.natural_dtype(ops::default_dtype())));
+      store(data, t.dtype(), t.data());
     }
   } else if (has_array(data)) {
     Tensor over = tensor_over(data);

@@ -166,7 +166,11 @@ Tensor basic(const Tensor& x, PyObject* key, const Parsed& p) {
     Parsed d = Parser(x, key, strides, 0).run();
     dense = {d.sizes, d.strides, d.offset};
   }
-  return ops::subview(x, to, dense, "SliceBackward0");
+  // Named after the last step.
+  if (PyTuple_Check(key) && PyTuple_GET_SIZE(key) > 0)
+    key = PyTuple_GET_ITEM(key, PyTuple_GET_SIZE(key) - 1);
+  const char* name = PyLong_Check(key) ? "SelectBackward0" : "SliceBackward0";
+  return ops::subview(x, to, dense, name);
 }
 
 Tensor view_of(const Tensor& x, PyObject* key, const Parsed& p) {
@@ -207,6 +211,8 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     Parsed p = parse(x, key);
     Tensor target = view_of(x, key, p);
     bool tensor = is_tensor(value);
+    if (!tensor && is_number(value) && !is_half(x.dtype()))
+      ops::check_fits(scalar_of(value), x.dtype(), "setitem");
     if (!p.advanced && !tensor && is_number(value)) {
       ops::fill_(target, scalar_of(value));
       return 0;

@@ -285,6 +285,10 @@ Tensor constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
   ops::copy_(inside, part);
   return y;
 }
+Tensor checked_constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
+  ops::check_fits(value, x.dtype(), "constant_pad_nd");
+  return constant_pad(x, pad, value);
+}
 
 #define LOSS "Tensor? weight=None, bool? size_average=None, bool? reduce=None, str reduction='mean'"
 #define INDEX_LOSS                                                                  \
@@ -397,7 +401,7 @@ constexpr Definition kRows[] = {
     {"one_hot(Tensor tensor, int num_classes=-1)", LAMPAS_FN(one_hot(a.tensor(0), a.integer(1))),
      kFunction, "A 1 at each index, zeros elsewhere."},
     {"constant_pad_nd(Tensor input, int[] pad, Number value=0)",
-     LAMPAS_FN(constant_pad(a.tensor(0), a.ints(1), a.number(2))), kFunction,
+     LAMPAS_FN(checked_constant_pad(a.tensor(0), a.ints(1), a.number(2))), kFunction,
      "Padded with one value."},
 };
 }  // namespace

@@ -108,7 +108,9 @@ Tensor eye(const Args& a, bool square) {
 }
 Tensor scalar_tensor(const Args& a) {
   Options o(a, 1, ops::default_dtype());
-  return o.finish(ops::full({}, a.number(0), a.dtype(2, ops::default_dtype()), o.device));
+  DType dtype = a.dtype(2, ops::default_dtype());
+  ops::check_fits(a.number(0), dtype, "scalar_tensor");
+  return o.finish(ops::full({}, a.number(0), dtype, o.device));
 }
 
 // ---- conversions -------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 // The type lampas.Tensor: allocation, attributes, number and container slots.
 #include <cstddef>
+#include <cstring>
 
 #include "autograd/autograd.h"
 #include "bindings/args.h"
 #include "bindings/autocast.h"
 #include "bindings/autograd.h"
+#include "bindings/convert.h"
 #include "bindings/indexing.h"
 #include "bindings/tensor_type.h"
 #include "ops/ops.h"
@@ -91,7 +93,7 @@ PyObject* get_T(PyObject* o, void*) {
   });
 }
 PyObject* get_mT(PyObject* o, void*) {
-  return attribute([&] { return ops::mT(self_of(o)); });
+  return attribute([&] { return self_of(o).dim() == 0 ? self_of(o) : ops::mT(self_of(o)); });
 }
 PyObject* get_H(PyObject* o, void*) {
   return attribute([&] {
@@ -166,6 +168,25 @@ int set_imag(PyObject* o, PyObject* v, void*) {
   return r ? 0 : -1;
 }
 
+// Attributes that are tensors: subclasses and function modes see who reads them.
+#define LAMPAS_VIEW(id)                                                              \
+  constexpr char attribute_##id[] = #id;                                             \
+  PyObject* view_##id(PyObject* o, void*) {                                          \
+    if (watch.active) [[unlikely]] {                                                 \
+      PyObject* taken = guarded([&] { return watch.attribute(attribute_##id, o); }); \
+      if (taken || PyErr_Occurred()) return taken;                                   \
+    }                                                                                \
+    return get_##id(o, nullptr);                                                     \
+  }
+LAMPAS_VIEW(T)
+LAMPAS_VIEW(mT)
+LAMPAS_VIEW(H)
+LAMPAS_VIEW(mH)
+LAMPAS_VIEW(real)
+LAMPAS_VIEW(imag)
+LAMPAS_VIEW(data)
+#undef LAMPAS_VIEW
+
 #define LAMPAS_GET(name, fn, doc) {name, fn, nullptr, doc, nullptr}
 PyGetSetDef tensor_getset[] = {
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
@@ -173,12 +194,12 @@ PyGetSetDef tensor_getset[] = {
     LAMPAS_GET("dtype", get_dtype, "The type of the elements."),
     LAMPAS_GET("device", get_device, "Where the data lives: cpu or meta."),
     LAMPAS_GET("ndim", get_ndim, "The number of dimensions."),
-    LAMPAS_GET("T", get_T, "The tensor with its dimensions in reverse order, a view."),
-    LAMPAS_GET("mT", get_mT, "The last two dimensions exchanged, a view."),
-    LAMPAS_GET("H", get_H, "A matrix transposed and conjugated."),
-    LAMPAS_GET("mH", get_mH, "The last two dimensions exchanged, conjugated."),
-    {"real", get_real, set_real, "The real part; a view for complex tensors.", nullptr},
-    {"imag", get_imag, set_imag, "The imaginary part, a view.", nullptr},
+    LAMPAS_GET("T", view_T, "The tensor with its dimensions in reverse order, a view."),
+    LAMPAS_GET("mT", view_mT, "The last two dimensions exchanged, a view."),
+    LAMPAS_GET("H", view_H, "A matrix transposed and conjugated."),
+    LAMPAS_GET("mH", view_mH, "The last two dimensions exchanged, conjugated."),
+    {"real", view_real, set_real, "The real part; a view for complex tensors.", nullptr},
+    {"imag", view_imag, set_imag, "The imaginary part, a view.", nullptr},
     LAMPAS_GET("itemsize", get_itemsize, "Bytes of one element."),
     LAMPAS_GET("nbytes", get_nbytes, "Bytes of all elements."),
     LAMPAS_GET("_version", get_version, "How often the data was written in place."),
@@ -199,7 +220,7 @@ PyGetSetDef tensor_getset[] = {
     LAMPAS_GET("is_cpu", get_is_cpu, "Whether the data lives in memory."),
     LAMPAS_GET("is_meta", get_is_meta, "Whether there are sizes but no data."),
     LAMPAS_GET("name", get_none, "Always None."),
-    {"data", get_data, set_data, "The tensor without its history; shares memory.", nullptr},
+    {"data", view_data, set_data, "The tensor without its history; shares memory.", nullptr},
     LAMPAS_AUTOGRAD_GETSET,
     {}};
 
@@ -281,16 +302,33 @@ PyObject* inplace_power(PyObject* a, PyObject* b, PyObject*) {
 PyObject* negative(PyObject* a) {
   return guarded([&] { return wrap(ops::neg(self_of(a))); });
 }
-PyObject* positive(PyObject* a) { return Owned::share(a).release(); }
+PyObject* positive(PyObject* a) {
+  return guarded([&] {
+    LAMPAS_CHECK(self_of(a).dtype() != DType::Bool,
+                 "The `+` operator, on a bool tensor is not supported.");
+    return Owned::share(a).release();
+  });
+}
 PyObject* absolute(PyObject* a) {
   return guarded([&] { return wrap(ops::abs(self_of(a))); });
 }
 PyObject* invert(PyObject* a) {
-  return guarded([&] { return wrap(ops::bitwise_not(self_of(a))); });
+  return guarded([&] {
+    LAMPAS_CHECK_TYPE(is_integral(self_of(a).dtype()),
+                      "~ (operator.invert) is only implemented on integer and Boolean-type "
+                      "tensors, not on ",
+                      dtype_name(self_of(a).dtype()), ". Remedy: (x != 0).logical_not()");
+    return wrap(ops::bitwise_not(self_of(a)));
+  });
 }
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
-  if (!operand_like(b)) Py_RETURN_NOTIMPLEMENTED;
+  if (!operand_like(b)) {
+    if ((op != Py_EQ && op != Py_NE) || std::strcmp(Py_TYPE(b)->tp_name, "numpy.ndarray") != 0)
+      Py_RETURN_NOTIMPLEMENTED;
+    Owned array(guarded([&] { return wrap(tensor_over(b)); }));
+    return array ? compare(a, array.get(), op) : nullptr;
+  }
   switch (op) {
     case Py_EQ:
       return binary_slot<run_eq, name_eq>(a, b);
@@ -317,9 +355,16 @@ int truth(PyObject* o) {
     return scalar_of(o).to_bool();
   });
 }
+Scalar only_element(PyObject* o) {
+  LAMPAS_CHECK_VALUE(self_of(o).numel() == 1,
+                     "only one element tensors can be converted to Python scalars, and this one "
+                     "has shape ",
+                     self_of(o).sizes());
+  return scalar_of(o);
+}
 PyObject* as_int(PyObject* o) {
   return guarded([&]() -> PyObject* {
-    Scalar s = scalar_of(o);
+    Scalar s = only_element(o);
     if (s.is_integral()) return PyLong_FromLongLong(s.to_int());
     LAMPAS_CHECK(!s.is_complex(),
                  "value cannot be converted to type int64_t without overflow: it is complex");
@@ -328,7 +373,7 @@ PyObject* as_int(PyObject* o) {
 }
 PyObject* as_float(PyObject* o) {
   return guarded([&]() -> PyObject* {
-    Scalar s = scalar_of(o);
+    Scalar s = only_element(o);
     LAMPAS_CHECK(!s.is_complex(),
                  "value cannot be converted to type double without overflow: it is complex");
     return PyFloat_FromDouble(s.to_double());

@@ -243,6 +243,14 @@ PyObject* size_concat(PyObject* a, PyObject* b) {
   if (!PyTuple_Check(a) || !PyTuple_Check(b)) Py_RETURN_NOTIMPLEMENTED;
   return as_size(PyTuple_Type.tp_as_sequence->sq_concat(a, b));
 }
+PyObject* size_append(PyObject* a, PyObject* b) {
+  PyObject* r = size_concat(a, b);
+  if (r != Py_NotImplemented) return r;
+  Py_DECREF(r);
+  PyErr_Format(PyExc_TypeError, "can only concatenate tuple (not %s) to torch.Size",
+               Py_TYPE(b)->tp_name);
+  return nullptr;
+}
 PyObject* size_repeat(PyObject* a, Py_ssize_t n) {
   return as_size(PyTuple_Type.tp_as_sequence->sq_repeat(a, n));
 }
@@ -267,7 +275,7 @@ void init_size(PyObject* module) {
       {Py_tp_new, reinterpret_cast<void*>(size_new)},
       {Py_tp_repr, reinterpret_cast<void*>(size_repr)},
       {Py_mp_subscript, reinterpret_cast<void*>(size_subscript)},
-      {Py_sq_concat, reinterpret_cast<void*>(size_concat)},
+      {Py_sq_concat, reinterpret_cast<void*>(size_append)},
       {Py_sq_repeat, reinterpret_cast<void*>(size_repeat)},
       {Py_nb_add, reinterpret_cast<void*>(size_concat)},
       {Py_tp_methods, size_methods},

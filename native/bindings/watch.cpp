@@ -393,6 +393,16 @@ PyObject* Watch::redirect(PyObject* func, const char* name, PyObject* const* arg
   return nullptr;
 }
 
+PyObject* Watch::attribute(const char* name, PyObject* tensor) {
+  if (!mode && (!subclasses || disabled)) return nullptr;
+  Owned descriptor(checked(PyObject_GetAttrString(tensor_object(), name)));
+  Owned get(checked(PyObject_GetAttrString(descriptor.get(), "__get__")));
+  if (mode)
+    if (PyObject* r = ask_mode(get.get(), &tensor, 1, nullptr)) return r;
+  if (subclasses && !disabled) return try_torch_function(get.get(), name, &tensor, 1, nullptr);
+  return nullptr;
+}
+
 PyObject* Watch::around(const char* name, const std::function<PyObject*()>& call) {
   if (!before && !after) return call();
   Owned first = before, last = after;

@@ -26,6 +26,8 @@ struct Watch {
   // What `mode`, or an argument's `__torch_function__`, makes of the call; null: nobody took it.
   PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                      PyObject* names);
+  // The same for an attribute of a tensor.
+  PyObject* attribute(const char* name, PyObject* tensor);
   PyObject* around(const char* name, const std::function<PyObject*()>& call);
   void update() { active = before || after || mode || transform || autocasts || subclasses; }
 

@@ -82,8 +82,9 @@ void check_fits(const Scalar& value, DType dtype, const char* op) {
   } else {
     // The whole of unsigned types may be named by negative numbers too.
     int bits = 8 * itemsize(dtype) - (dtype == DType::U8 ? 0 : 1);
-    double top = std::ldexp(1.0, bits), v = value.to_double();
-    fits = v < top && (dtype == DType::U8 ? v > -top : v >= -top);
+    double end = std::ldexp(1.0, bits), v = value.to_double();
+    fits = (dtype == DType::I64 ? v < end : v <= end - 1) &&
+           (dtype == DType::U8 ? v > -end : v >= -end);
     if (value.is_integral() && dtype == DType::I64) fits = true;
   }
   if (fits) return;

@@ -6,6 +6,7 @@
 #include "iter/loop.h"
 #include "ops/copy.h"
 #include "ops/create.h"
+#include "ops/indexing.h"
 #include "ops/pointwise.h"
 #include "ops/promote.h"
 #include "ops/reduce.h"
@@ -96,7 +97,9 @@ Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
   const Operand both[] = {a, b};
   DType d = result_type(both);
   auto tensor = [&](const Operand& o) {
-    return o.is_tensor() ? to_dtype(o.tensor(), d) : scalar_tensor(o.scalar(), d);
+    if (o.is_tensor()) return to_dtype(o.tensor(), d);
+    check_fits(o.scalar(), d, "where");
+    return scalar_tensor(o.scalar(), d);
   };
   Tensor x = tensor(a), z = tensor(b), c = to_dtype(condition, DType::Bool);
   Dims shape =
@@ -162,6 +165,8 @@ Tensor clamp(const Tensor& x, const std::optional<Scalar>& low, const std::optio
   if (high) all.emplace_back(*high);
   Tensor t = to_dtype(x, result_type(all));
   LAMPAS_CHECK(!is_complex(t.dtype()), "clamp is not supported for complex types");
+  for (const auto& bound : {low, high})
+    if (bound && is_integral(t.dtype())) check_fits(*bound, t.dtype(), "clamp");
   auto nan = [](const std::optional<Scalar>& s) { return s && std::isnan(s->to_double()); };
   if (nan(low) || nan(high)) return full_like(t, std::nan(""));
   if (low && high) return clamp_number(t, low->to_double(), high->to_double());
@@ -214,13 +219,13 @@ Tensor logit_backward(const Tensor& g, const Tensor& a, double eps) {
 }
 
 Tensor i1_backward(const Tensor& g, const Tensor& a, const Tensor& y) {
-  Tensor d = i0(a) - y / a;
-  return g * where(eq(a, 0), full_like(d, 0.5), d);
+  Tensor zero = eq(a, 0), d = i0(a) - y / masked_fill(a, zero, 1.0);
+  return g * where(zero, full_like(d, 0.5), d);
 }
 
 Tensor i1e_backward(const Tensor& g, const Tensor& a, const Tensor& y) {
-  Tensor d = i0e(a) - y * (sgn(a) + reciprocal(a));
-  return g * where(eq(a, 0), full_like(d, 0.5), d);
+  Tensor zero = eq(a, 0), d = i0e(a) - y * (sgn(a) + reciprocal(masked_fill(a, zero, 1.0)));
+  return g * where(zero, full_like(d, 0.5), d);
 }
 
 Tensor silu_derivative(const Tensor& a) {

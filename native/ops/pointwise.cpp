@@ -146,7 +146,11 @@ class PointwiseNode final : public Node {
 // ---- types -------------------------------------------------------------------------------------
 [[noreturn]] void refuse(const Row& r, DType d) {
   std::string name = r.info.name;
-  if (d == DType::Bool && name == "sub")
+  if (d != DType::Bool && name == "sub")
+    fail(ErrorKind::Runtime,
+         "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to "
+         "invert a mask, use the `~` or `logical_not()` operator instead.");
+  if (name == "sub")
     fail(ErrorKind::Runtime,
          "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
          "`logical_xor()` operator instead.");
@@ -189,9 +193,17 @@ bool admits(Kind k, DType d) {
 struct Types {
   DType compute, result, loop;
 };
+bool is_bool(const Operand& o) {
+  return o.is_tensor() ? o.tensor().dtype() == DType::Bool
+                       : o.scalar().kind() == Scalar::Kind::Bool;
+}
+
 Types types_of(const Row& r, std::span<const Operand> in) {
   DType common = result_type(in);
   if (!admits(r.kind, common)) refuse(r, common);
+  // A difference takes no bools, not even beside numbers.
+  if (r.kind == Kind::Arith && in.size() == 2 && (is_bool(in[0]) || is_bool(in[1])))
+    refuse(r, common);
   if (r.kind == Kind::Float || r.kind == Kind::FloatC) common = float_type(common);
   bool test = r.kind == Kind::Test || r.kind == Kind::TestR;
   return {common, test ? DType::Bool : common, is_half(common) ? DType::F32 : common};

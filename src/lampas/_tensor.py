@@ -347,22 +347,6 @@ def __complex__(self: Tensor) -> complex:
     return complex(self.item())
 
 
-def __round__(self: Tensor, digits: int | None = None) -> Any:
-    return self.round(decimals=digits or 0)
-
-
-def __floor__(self: Tensor) -> Tensor:
-    return self.floor()
-
-
-def __ceil__(self: Tensor) -> Tensor:
-    return self.ceil()
-
-
-def __trunc__(self: Tensor) -> Tensor:
-    return self.trunc()
-
-
 def new_tensor(
     self: Tensor,
     data: Any,
@@ -396,7 +380,7 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
 _METHODS = [
     backward, register_hook, register_post_accumulate_grad_hook, retain_grad, numpy, __array__, __array_wrap__, __dlpack__, __dlpack_device__, __deepcopy__,  # noqa: E501
     __reduce_ex__, untyped_storage, storage, as_subclass, cpu, cuda, pin_memory, share_memory_, is_shared, get_device, __repr__, __format__, __contains__,  # noqa: E501
-    __rpow__, __rdiv__, __dir__, __complex__, __round__, __floor__, __ceil__, __trunc__,
+    __rpow__, __rdiv__, __dir__, __complex__,
     new_tensor, new,
 ]  # fmt: skip
 for _f in _METHODS:
