@@ -281,6 +281,8 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_an_interrupt_ends_program_and_workers(tmp_path: Path, method: str) -> None:
     (tmp_path / "loading.py").write_text(WORKERS)
+    # What is started in the background ignores Ctrl-C, and so does what it starts, if not told.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         command("loading.py", method, "slow"),
         cwd=tmp_path,
@@ -289,6 +291,7 @@ def test_an_interrupt_ends_program_and_workers(tmp_path: Path, method: str) -> N
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     pids = [int(pid) for pid in process.stdout.readline().split()]
     assert len(pids) == 2

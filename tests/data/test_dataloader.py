@@ -373,6 +373,8 @@ if __name__ == "__main__":
 def run_script(folder: Path, method: str, what: str) -> tuple[Any, list[int]]:
     script = folder / "script.py"
     script.write_text(SCRIPT)
+    # What is started in the background ignores Ctrl-C, and so does what it starts, if not told.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, str(script), method, what],
         stdout=subprocess.PIPE,
@@ -380,6 +382,7 @@ def run_script(folder: Path, method: str, what: str) -> tuple[Any, list[int]]:
         text=True,
         start_new_session=True,
     )
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     return process, [int(pid) for pid in process.stdout.readline().split()]
 
