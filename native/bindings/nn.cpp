@@ -245,7 +245,9 @@ Tensor one_hot(const Tensor& t, int64_t classes) {
                dtype_name(t.dtype()), ". Remedy: t.long()");
   if (t.numel() == 0)
     LAMPAS_CHECK(classes > 0, "Can not infer total number of classes from empty tensor.");
-  if (t.numel()) {
+  LAMPAS_CHECK(!t.is_meta() || classes >= 0,
+               "one_hot: on the meta device num_classes must be given, for there are no values");
+  if (t.numel() && !t.is_meta()) {
     int64_t low = *ops::amin(t, {}, false).data<int64_t>(),
             high = *ops::amax(t, {}, false).data<int64_t>();
     LAMPAS_CHECK(low >= 0, "Class values must be non-negative.");
@@ -255,7 +257,7 @@ Tensor one_hot(const Tensor& t, int64_t classes) {
   }
   Dims shape = t.sizes();
   shape.push_back(classes);
-  return ops::scatter(ops::zeros(shape, DType::I64), -1, ops::unsqueeze(t, -1), 1);
+  return ops::scatter(ops::zeros(shape, DType::I64, t.device()), -1, ops::unsqueeze(t, -1), 1);
 }
 Tensor constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
   LAMPAS_CHECK(pad.size() % 2 == 0, "Length of pad must be even but instead it equals ",

@@ -324,7 +324,8 @@ Tensor attention(const Args& a) {
   if (a.given(3)) {
     // A query that may look at nothing gets zeros, not NaN.
     Tensor blind = ops::all(ops::eq(scores.alias(), -INFINITY), Dims{-1}, true);
-    if (ops::any_equal(blind, true)) weights = ops::masked_fill(weights, blind, 0.0);
+    if (!blind.is_meta() && ops::any_equal(blind, true))
+      weights = ops::masked_fill(weights, blind, 0.0);
   }
   if (p > 0) {
     static PyObject* dropout = nullptr;
