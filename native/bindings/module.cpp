@@ -49,6 +49,7 @@ NB_MODULE(_C, m) {
   define_matrix(module);
   define_random(module);
   define_sorting(module);
+  define_images(module);
   define_nn(module);
   define_spatial(module);
   define_optim(module);

@@ -14,6 +14,7 @@ void define_matrix(PyObject* module);
 void define_random(PyObject* module);
 void define_sorting(PyObject* module);
 void define_nn(PyObject* module);
+void define_images(PyObject* module);
 void define_spatial(PyObject* module);
 void define_optim(PyObject* module);
 void init_shared_memory(PyObject* module);

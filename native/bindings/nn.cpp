@@ -259,18 +259,15 @@ Tensor one_hot(const Tensor& t, int64_t classes) {
   shape.push_back(classes);
   return ops::scatter(ops::zeros(shape, DType::I64, t.device()), -1, ops::unsqueeze(t, -1), 1);
 }
-Tensor constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
-  LAMPAS_CHECK(pad.size() % 2 == 0, "Length of pad must be even but instead it equals ",
-               pad.size());
-  LAMPAS_CHECK(pad.size() / 2 <= x.sizes().size(),
-               "Length of pad should be no more than twice the number of dimensions of the input. "
-               "Pad length is ",
-               pad.size(), " while the input has ", x.dim(), " dimensions.");
+// Without a graph.
+Tensor padded(const Tensor& x, const Dims& pad, const Scalar& value) {
   Dims sizes = x.sizes();
   Tensor part = x;
+  bool grows = false;
   for (size_t i = 0; i < pad.size() / 2; ++i) {
     int64_t d = x.dim() - 1 - static_cast<int64_t>(i), before = pad[2 * i], after = pad[2 * i + 1];
     sizes[d] += before + after;
+    grows = grows || before > 0 || after > 0;
     LAMPAS_CHECK(sizes[d] >= 0, "The input size ", x.size(d), ", plus negative padding ", before,
                  " and ", after,
                  " resulted in a negative output size, which is invalid. Check dimension ", d,
@@ -278,6 +275,7 @@ Tensor constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
     if (before < 0) part = ops::narrow(part, d, -before, part.size(d) + before);
     if (after < 0) part = ops::narrow(part, d, 0, part.size(d) + after);
   }
+  if (!grows) return ops::contiguous(ops::clone(part));
   Tensor y = ops::full(sizes, value, x.dtype(), x.device());
   Tensor inside = y;
   for (size_t i = 0; i < pad.size() / 2; ++i) {
@@ -285,6 +283,22 @@ Tensor constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
     inside = ops::narrow(inside, d, std::max<int64_t>(pad[2 * i], 0), part.size(d));
   }
   ops::copy_(inside, part);
+  return y;
+}
+Tensor constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {
+  LAMPAS_CHECK(pad.size() % 2 == 0, "Length of pad must be even but instead it equals ",
+               pad.size());
+  LAMPAS_CHECK(pad.size() / 2 <= x.sizes().size(),
+               "Length of pad should be no more than twice the number of dimensions of the input. "
+               "Pad length is ",
+               pad.size(), " while the input has ", x.dim(), " dimensions.");
+  Tensor y = padded(x.alias(), pad, value);
+  if (recording(x))
+    record(y, "ConstantPadNdBackward0", {&x}, [pad](const Tensor& g) {
+      Dims back = pad;
+      for (int64_t& p : back) p = -p;
+      return constant_pad(g, back, 0);
+    });
   return y;
 }
 Tensor checked_constant_pad(const Tensor& x, const Dims& pad, const Scalar& value) {

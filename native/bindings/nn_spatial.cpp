@@ -239,11 +239,10 @@ Tensor group_norm(const Tensor& x0, int64_t groups, const Tensor& w, const Tenso
       x0.sizes(), " and num_groups=", groups);
   check_channels(w, x0, c, "weight");
   check_channels(b, x0, c, "bias");
-  Tensor x = wide(x0);
-  Dims inner{x.numel() / std::max<int64_t>(x.size(0) * groups, 1)};
-  Tensor y = ops::layer_norm(ops::reshape(x, Dims{x.size(0), groups, inner[0]}), inner, Tensor(),
-                             Tensor(), eps);
-  return ops::to_dtype(scaled(ops::reshape(y, x.sizes()), wide(w), wide(b)), x0.dtype());
+  LAMPAS_CHECK_KIND(NotImplemented, is_floating(x0.dtype()), "\"group_norm\" not implemented for '",
+                    dtype_name(x0.dtype()), "'. Remedy: input.float()");
+  if (x0.numel() == 0) return scaled(ops::clone(x0), w, b);
+  return ops::to_dtype(ops::group_norm(wide(x0), groups, wide(w), wide(b), eps), x0.dtype());
 }
 
 Tensor instance_norm(const Args& a) {

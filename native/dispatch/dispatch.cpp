@@ -13,22 +13,30 @@ namespace kernels {
   void fill_channels(Table&);  \
   void fill_conv(Table&);      \
   void fill_gemm(Table&);      \
+  void fill_grid(Table&);      \
+  void fill_groups(Table&);    \
   void fill_optim(Table&);     \
   void fill_pointwise(Table&); \
   void fill_pool(Table&);      \
   void fill_random(Table&);    \
   void fill_reduce(Table&);    \
+  void fill_resample(Table&);  \
   void fill_rows(Table&);      \
+  void fill_unfold(Table&);    \
   inline void fill(Table& t) { \
     fill_channels(t);          \
     fill_conv(t);              \
     fill_gemm(t);              \
+    fill_grid(t);              \
+    fill_groups(t);            \
     fill_optim(t);             \
     fill_pointwise(t);         \
     fill_pool(t);              \
     fill_random(t);            \
     fill_reduce(t);            \
+    fill_resample(t);          \
     fill_rows(t);              \
+    fill_unfold(t);            \
   }                            \
   }
 LAMPAS_FILLS(base)

@@ -29,7 +29,8 @@ void layer_norm(void* out, double* mean, double* rstd, const void* in, const voi
   const T* x = static_cast<const T*>(in);
   const T *w = static_cast<const T*>(weight), *b = static_cast<const T*>(bias);
   const double count = static_cast<double>(n);
-  const T m = rms ? T(0) : static_cast<T>(reduce_line<SumOp>(x, n) / count);
+  const double sum = rms ? 0 : lane_sum<T>(n, [&](int64_t i) LAMPAS_LAMBDA { return x[i]; });
+  const T m = static_cast<T>(sum / count);
   // Two passes: the second one over what the first left in the cache.
   const double squares = lane_sum<T>(n, [&](int64_t i) LAMPAS_LAMBDA {
     const T d = x[i] - m;

@@ -17,16 +17,16 @@ template <class T, int kSums>
 struct Sums {
   T v[kSums];
 };
-template <class T, int kSums, class F>
-LAMPAS_INLINE void lane_sums(double (&total)[kSums], int64_t n, const F& f) {
+template <class T, int kSums, int kWidth, class F>
+LAMPAS_INLINE void lane_sums_of(double (&total)[kSums], int64_t n, const F& f) {
   for (double& t : total) t = 0;
   for (int64_t begin = 0; begin < n; begin += kReduceBlock) {
     const int64_t end = std::min(n, begin + kReduceBlock);
-    T lane[kSums][kLanes] = {};
+    T lane[kSums][kWidth] = {};
     int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) {
+    for (; i + kWidth <= end; i += kWidth) {
 #pragma GCC ivdep
-      for (int k = 0; k < kLanes; ++k) {
+      for (int k = 0; k < kWidth; ++k) {
         Sums<T, kSums> s = f(i + k);
         for (int j = 0; j < kSums; ++j) lane[j][k] += s.v[j];
       }
@@ -37,11 +37,19 @@ LAMPAS_INLINE void lane_sums(double (&total)[kSums], int64_t n, const F& f) {
       for (int j = 0; j < kSums; ++j) lane[j][k] += s.v[j];
     }
     for (int j = 0; j < kSums; ++j) {
-      for (int w = kLanes / 2; w; w /= 2)
+      for (int w = kWidth / 2; w; w /= 2)
         for (int k = 0; k < w; ++k) lane[j][k] += lane[j][k + w];
       total[j] += static_cast<double>(lane[j][0]);
     }
   }
+}
+// In few lanes where there is little to add up.
+template <class T, int kSums, class F>
+LAMPAS_INLINE void lane_sums(double (&total)[kSums], int64_t n, const F& f) {
+  if (n < 4 * kLanes)
+    lane_sums_of<T, kSums, kLanes / 4>(total, n, f);
+  else
+    lane_sums_of<T, kSums, kLanes>(total, n, f);
 }
 template <class T, class F>
 LAMPAS_INLINE double lane_sum(int64_t n, const F& f) {

@@ -11,23 +11,31 @@
 #include "kernels/channels.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "kernels/grid.h"
+#include "kernels/groups.h"
 #include "kernels/optim.h"
 #include "kernels/pointwise.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/resample.h"
 #include "kernels/rows.h"
+#include "kernels/unfold.h"
 
 namespace lampas::kernels {
 
 struct Table {
   GemmTable gemm;            // matrix products
+  GroupTable groups;         // normalisation over groups of channels
   ChannelTable channels;     // normalisation over channels
   ConvTable conv;            // convolutions
   PoolTable pool;            // pooling
   PointwiseTable pointwise;  // elementwise loops, casts, strided copies
   ReduceTable reduce;        // sums, extrema, scans along one dimension
+  ResampleTable resample;    // images of other sizes
   RowsTable rows;            // softmax, normalisation, losses: one pass per row
+  GridTable grid;            // images sampled at any positions
+  UnfoldTable unfold;        // patches of images as columns
   OptimTable optim;          // parameter updates
   RandomTable random;        // transforms of raw random words
 };

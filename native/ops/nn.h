@@ -18,6 +18,11 @@ struct Normalized {
 Normalized normalize_channels(const Tensor& x, const Tensor& weight, const Tensor& bias,
                               const Tensor& mean, const Tensor& var, double eps);
 
+// x [N, C, ...] normalised over each image's groups of channels, none of them empty; float32 or
+// float64; weight and bias, of each channel, may be undefined.
+Tensor group_norm(const Tensor& x, int64_t groups, const Tensor& weight, const Tensor& bias,
+                  double eps);
+
 enum class Reduction : uint8_t { None, Mean, Sum };
 // Negative log-likelihood of class indices, from log-probabilities [N, C, ...] or [C].
 Tensor nll_loss(const Tensor& x, const Tensor& target, const Tensor& weight, Reduction reduction,

@@ -10,6 +10,7 @@
 #include "ops/indexing.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
+#include "ops/resample.h"
 #include "ops/types.h"
 #include "ops/views.h"
 #include "runtime/pool.h"
@@ -414,6 +415,11 @@ Tensor adaptive_avg_pool(const Tensor& x, const Dims& size) {
     Dims dims;
     for (size_t i = 0; i < out.size(); ++i) dims.push_back(-1 - static_cast<int64_t>(i));
     return mean(x, dims, true);
+  }
+  if (product(out) > 0) {
+    if (is_half(x.dtype()))
+      return through_float(x, [&](const Tensor& t) { return even_means(t, out); });
+    return even_means(x, out);
   }
   Average v;
   v.p = planes_of(x, out);

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._tensor import Tensor
 
 from ._checked import checked
@@ -61,15 +63,18 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
-    axes = [_axis(n, bool(align_corners), theta) for n in size[2:]]
-    # Coordinate d varies along dimension d; x, the last one, stands first.
-    spread = [
-        axis.reshape([-1 if e == d else 1 for e in range(dims)]).expand(tuple(size[2:]))
-        for d, axis in enumerate(axes)
-    ]
-    base = lampas.stack([*reversed(spread), lampas.ones_like(spread[0])], -1)
-    grid = base.reshape(1, -1, dims + 1) @ theta.transpose(1, 2)
-    return grid.reshape(theta.size(0), *size[2:], dims)
+    grid: Any = theta[:, :, dims]  # the shift
+    for d, n in enumerate(size[2:]):
+        # Coordinate d varies along dimension d; x, the last one, stands first.
+        shape = [theta.size(0), *(n if e == d else 1 for e in range(dims)), dims]
+        axis = _axis(n, bool(align_corners), theta).unsqueeze(1)
+        part = axis * theta[:, :, dims - 1 - d].unsqueeze(1)
+        if d == 0:
+            part = part + grid.unsqueeze(1)
+            grid = part.reshape(shape)
+        else:
+            grid = grid + part.reshape(shape)
+    return grid
 
 
 def _axis(n: int, align_corners: bool, like: Tensor) -> Tensor:
@@ -125,16 +130,54 @@ def grid_sample(
     if input.dtype in (lampas.float16, lampas.bfloat16):
         wide = (input.to(lampas.float32), grid.to(lampas.float32))
         return grid_sample(*wide, mode, padding_mode, align_corners).to(input.dtype)
+    how = (
+        GRID_SAMPLE_INTERPOLATION_MODES[mode],
+        GRID_SAMPLE_PADDING_MODES[padding_mode],
+        bool(align_corners),
+    )
+    if not (lampas.is_grad_enabled() and (input.requires_grad or grid.requires_grad)):
+        return _C._grid_sample(input.detach(), grid.detach(), *how)
+    return _with_gradients()(input, grid, how)
+
+
+@functools.cache
+def _with_gradients() -> Callable[..., Tensor]:
+    from lampas.autograd import Function, grad
+
+    class GridSample(Function):
+        @staticmethod
+        def forward(ctx: Any, input: Tensor, grid: Tensor, how: tuple[int, int, bool]) -> Tensor:
+            ctx.save_for_backward(input, grid)
+            ctx.how = how
+            return _C._grid_sample(input, grid, *how)
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Any:
+            input, grid = ctx.saved_tensors
+            wanted = ctx.needs_input_grad[:2]
+            if not lampas.is_grad_enabled():
+                both = _C._grid_sample_backward(g, input, grid, *ctx.how, *wanted)
+                return *(d if want else None for d, want in zip(both, wanted, strict=True)), None
+            # For second derivatives, in public operators.
+            of = [t for t, want in zip((input, grid), wanted, strict=True) if want]
+            y = _composed(input, grid, *ctx.how)
+            found = iter(grad(y, of, g, create_graph=True, allow_unused=True))
+            return *(next(found) if want else None for want in wanted), None
+
+    return GridSample.apply
+
+
+def _composed(input: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool) -> Tensor:
     sizes = list(reversed(input.shape[2:]))  # x first, as in the grid
     where = [
         ((grid[..., i] + 1) * (n - 1) / 2 if align_corners else ((grid[..., i] + 1) * n - 1) / 2)
         for i, n in enumerate(sizes)
     ]
-    fix = _Outside(padding_mode, bool(align_corners))
-    if mode == "bicubic":
+    fix = _Outside(list(GRID_SAMPLE_PADDING_MODES)[padding], align_corners)
+    if mode == GRID_SAMPLE_INTERPOLATION_MODES["bicubic"]:
         return _bicubic(input, where, sizes, fix)
     where = [fix.position(p, n) for p, n in zip(where, sizes, strict=False)]
-    if mode == "nearest":
+    if mode == GRID_SAMPLE_INTERPOLATION_MODES["nearest"]:
         values = _gather(input, [p.detach().round() for p in where], sizes)
         return values + sum(_no_slope(p) for p in where).unsqueeze(1)  # type: ignore[union-attr]
     return _bilinear(input, where, sizes)

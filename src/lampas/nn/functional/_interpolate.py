@@ -1,4 +1,4 @@
-"""Changing the size of images, dimension by dimension."""
+"""Changing the size of images."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._C import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from lampas._tensor import Tensor
 
@@ -16,6 +17,10 @@ __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 
 _DIMS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,), "lanczos": (4,)}
 _ANY = ("nearest", "nearest-exact", "area")
+_KINDS = {
+    "nearest": "nearest", "nearest-exact": "nearest-exact", "linear": "linear",
+    "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "lanczos": "lanczos",
+}  # fmt: skip
 
 
 def _sizes(
@@ -93,9 +98,7 @@ def interpolate(
         )
     if recompute_scale_factor and size is not None:
         raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-    out, scales = _sizes(
-        input, size, scale_factor, bool(recompute_scale_factor) or mode == "area"
-    )
+    out, scales = _sizes(input, size, scale_factor, bool(recompute_scale_factor) or mode == "area")
     if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and input.dim() == 4):
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
@@ -109,10 +112,9 @@ def interpolate(
     if mode == "area":
         pool: Any = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)
         return pool[input.dim() - 3](input, out)
-    if mode.startswith("nearest"):
-        check_floating(input, "interpolate", lampas.uint8)
-        return _nearest(input, out, scales, exact=mode != "nearest")
-    return _filtered(input, out, scales, mode, bool(align_corners), antialias)
+    check_floating(input, f"interpolate with mode {mode}", lampas.uint8)
+    factors = [float(f) if f else 0.0 for f in scales]
+    return _C._resize(input, out, factors, _KINDS[mode], bool(align_corners), antialias)
 
 
 def _check_mode(input: Tensor, mode: str, out: list[int]) -> None:
@@ -136,135 +138,6 @@ def _check_mode(input: Tensor, mode: str, out: list[int]) -> None:
             f"Non-empty {input.dim()}D data tensor expected but got a tensor with sizes "
             f"{list(input.shape)}"
         )
-
-
-# ---- nearest -----------------------------------------------------------------------------------
-
-
-def _nearest(input: Tensor, out: list[int], scales: list[Any], exact: bool) -> Tensor:
-    result = input
-    for d, (new, factor) in enumerate(zip(out, scales, strict=False)):
-        old = input.size(d + 2)
-        if new == old and (exact is False or factor is None):
-            continue
-        # In float32, as the rounding decides about whole positions.
-        ratio = old / new if factor is None or factor <= 0 else 1.0 / factor
-        scale = lampas.tensor(ratio, dtype=lampas.float32)
-        step = lampas.arange(new, dtype=lampas.float32)
-        source = ((step + 0.5) * scale if exact else step * scale).floor()
-        index = source.to(lampas.int64).clamp(max=old - 1)
-        result = result.index_select(d + 2, index.to(input.device))
-    return result.clone() if result is input else result
-
-
-# ---- weighted neighbours -----------------------------------------------------------------------
-
-
-def _filtered(
-    input: Tensor,
-    out: list[int],
-    scales: list[Any],
-    mode: str,
-    align_corners: bool,
-    antialias: bool,
-) -> Tensor:
-    integral = input.dtype == lampas.uint8
-    if not integral and not input.dtype.is_floating_point:
-        raise NotImplementedError(f'"interpolate" with mode {mode} is not for {input.dtype}')
-    narrow = input.dtype in (lampas.float16, lampas.bfloat16) or integral
-    x = input.to(lampas.float32) if narrow else input
-    for d in reversed(range(len(out))):
-        old, new = input.size(d + 2), out[d]
-        if align_corners:
-            scale = (old - 1) / (new - 1) if new > 1 else 0.0
-        else:
-            scale = 1.0 / scales[d] if scales[d] and scales[d] > 0 else old / new
-        if antialias:
-            x = _by_matrix(x, d + 2, _antialias_weights(old, new, scale, mode))
-        elif old != new or scale != 1.0:
-            taps = _cubic_taps if mode == "bicubic" else _linear_taps
-            x = _by_taps(x, d + 2, taps(old, new, scale, align_corners, x.dtype))
-        if integral:  # each pass rounds
-            x = (x + 0.5).floor().clamp(0, 255)
-    x = x.clone() if x is input else x
-    if integral:
-        return x.to(lampas.uint8)
-    return x.to(input.dtype) if narrow else x
-
-
-def _by_taps(x: Tensor, dim: int, taps: list[tuple[Tensor, Tensor]]) -> Tensor:
-    shape = [1] * x.dim()
-    shape[dim] = -1
-    total: Any = None
-    for index, weight in taps:
-        part = x.index_select(dim, index.to(x.device)) * weight.to(x.device).reshape(shape)
-        total = part if total is None else total + part
-    return total
-
-
-def _by_matrix(x: Tensor, dim: int, weights: Tensor) -> Tensor:
-    matrix = weights.to(device=x.device, dtype=x.dtype)
-    return (x.transpose(dim, -1) @ matrix.t()).transpose(dim, -1)
-
-
-def _source(new: int, scale: float, align_corners: bool, dtype: Any) -> Tensor:
-    step = lampas.arange(new, dtype=dtype)
-    return step * scale if align_corners else (step + 0.5) * scale - 0.5
-
-
-def _linear_taps(
-    old: int, new: int, scale: float, align_corners: bool, dtype: Any
-) -> list[tuple[Tensor, Tensor]]:
-    source = _source(new, scale, align_corners, dtype).clamp(min=0)
-    low = source.to(lampas.int64).clamp(max=old - 1)
-    high = (low + 1).clamp(max=old - 1)
-    part = (source - low).clamp(0, 1)
-    return [(low, 1 - part), (high, part)]
-
-
-def _cubic_taps(
-    old: int, new: int, scale: float, align_corners: bool, dtype: Any
-) -> list[tuple[Tensor, Tensor]]:
-    source = _source(new, scale, align_corners, dtype)
-    low = source.floor()
-    t = source - low
-    a = -0.75
-    near = lambda x: ((a + 2) * x - (a + 3)) * x * x + 1
-    far = lambda x: ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    weights = (far(t + 1), near(t), near(1 - t), far(2 - t))
-    base = low.to(lampas.int64) - 1
-    return [((base + i).clamp(0, old - 1), w) for i, w in enumerate(weights)]
-
-
-def _kernel(mode: str, x: float) -> float:
-    x = abs(x)
-    if mode == "bilinear":
-        return max(0.0, 1.0 - x)
-    if mode == "lanczos":
-        if x >= 3:
-            return 0.0
-        y = math.pi * x
-        return 1.0 if x == 0 else 3 * math.sin(y) * math.sin(y / 3) / (y * y)
-    a = -0.5
-    if x < 1:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a if x < 2 else 0.0
-
-
-def _antialias_weights(old: int, new: int, scale: float, mode: str) -> Tensor:
-    """``(new, old)``: how much of each old position goes into each new one."""
-    radius = {"bilinear": 1.0, "bicubic": 2.0, "lanczos": 3.0}[mode]
-    stretch = max(scale, 1.0)
-    rows = []
-    for i in range(new):
-        centre = scale * (i + 0.5)
-        low = max(int(centre - radius * stretch + 0.5), 0)
-        high = min(int(centre + radius * stretch + 0.5), old)
-        weights = [_kernel(mode, (j - centre + 0.5) / stretch) for j in range(low, high)]
-        total = sum(weights)
-        scaled = [w / total if total else 0.0 for w in weights]
-        rows.append([0.0] * low + scaled + [0.0] * (old - max(high, low)))
-    return lampas.tensor(rows, dtype=lampas.float64)
 
 
 def upsample(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import lampas
+from lampas import _C
 from lampas._C import constant_pad_nd
 from lampas._tensor import Tensor
 
@@ -56,7 +56,6 @@ def pad(
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: "
             f"{len(pad)} numbers for an input of {input.dim()} dimensions"
         )
-    index = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}[mode]
     if mode == "replicate" or (mode == "reflect" and dims < 3):
         input = single_precision(input)
     spatial = input.shape[-dims:]
@@ -67,37 +66,27 @@ def pad(
             f"non-zero dimensions, but got: {list(input.shape)}"
         )
     for i in range(dims):
-        before, after = pad[2 * i], pad[2 * i + 1]
-        if before or after:
-            dim = input.dim() - 1 - i
-            chosen = index(input.size(dim), before, after)
-            input = input.index_select(dim, chosen.to(input.device))
-    return input if any(pad) else input.clone()
+        _CHECKS[mode](input.size(-1 - i), pad[2 * i], pad[2 * i + 1])
+    return _C._pad_with_pixels(input, pad, mode)
 
 
-def _positions(size: int, before: int, after: int) -> Tensor:
-    if size + before + after <= 0:
-        raise RuntimeError(
-            f"padding ({before}, {after}) leaves nothing of a dimension of size {size}"
-        )
-    return lampas.arange(-before, size + after)
-
-
-def _reflect(size: int, before: int, after: int) -> Tensor:
+def _reflect(size: int, before: int, after: int) -> None:
     if before >= size or after >= size:
         raise RuntimeError(
             "Padding size should be less than the corresponding input dimension, but got: "
             f"padding ({before}, {after}) at dimension of size {size}"
         )
-    position = _positions(size, before, after).abs()
-    return size - 1 - (size - 1 - position).abs()
+    _replicate(size, before, after)
 
 
-def _replicate(size: int, before: int, after: int) -> Tensor:
-    return _positions(size, before, after).clamp(0, size - 1)
+def _replicate(size: int, before: int, after: int) -> None:
+    if size + before + after <= 0:
+        raise RuntimeError(
+            f"padding ({before}, {after}) leaves nothing of a dimension of size {size}"
+        )
 
 
-def _circular(size: int, before: int, after: int) -> Tensor:
+def _circular(size: int, before: int, after: int) -> None:
     if before > size or after > size:
         raise RuntimeError(
             "Padding value causes wrapping around more than once: "
@@ -105,4 +94,6 @@ def _circular(size: int, before: int, after: int) -> Tensor:
         )
     if size + before + after < 0:
         raise RuntimeError("Negative padding value is resulting in an empty dimension")
-    return lampas.arange(-before, size + after) % size
+
+
+_CHECKS = {"reflect": _reflect, "replicate": _replicate, "circular": _circular}

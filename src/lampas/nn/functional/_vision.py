@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import lampas
+from lampas import _C
 from lampas._C import avg_pool2d, avg_pool3d, conv1d
 from lampas._tensor import Tensor
 
@@ -144,27 +144,6 @@ def _pair(value: Any, name: str) -> tuple[int, int]:
     return values
 
 
-def _positions(
-    size: tuple[int, int], kernel: Any, dilation: Any, padding: Any, stride: Any
-) -> tuple[Tensor, tuple[int, int]]:
-    """Flat positions in a padded image, ``(kh, kw, blocks_h, blocks_w)``, and its size."""
-    axes, padded = [], []
-    for d in range(2):
-        full = size[d] + 2 * padding[d]
-        blocks = (full - dilation[d] * (kernel[d] - 1) - 1) // stride[d] + 1
-        if blocks < 1:
-            raise RuntimeError(
-                f"Given input with spatial size {size}, kernel_size={kernel}, "
-                f"dilation={dilation}, padding={padding}, stride={stride}: calculated shape of "
-                "the array of sliding blocks is not positive"
-            )
-        offsets = lampas.arange(kernel[d]).unsqueeze(1) * dilation[d]
-        axes.append(offsets + lampas.arange(blocks) * stride[d])
-        padded.append(full)
-    rows, cols = axes[0][:, None, :, None], axes[1][None, :, None, :]
-    return rows * padded[1] + cols, (padded[0], padded[1])
-
-
 def _patch_arguments(kernel: Any, dilation: Any, padding: Any, stride: Any) -> list[Any]:
     named = (("kernel_size", kernel), ("dilation", dilation), ("padding", padding),
              ("stride", stride))  # fmt: skip
@@ -176,8 +155,7 @@ def _patch_arguments(kernel: Any, dilation: Any, padding: Any, stride: Any) -> l
 
 
 @checked(
-    "im2col(Tensor input, int[2] kernel_size, int[2] dilation=1, int[2] padding=0, int[2] "
-    "stride=1)"
+    "im2col(Tensor input, int[2] kernel_size, int[2] dilation=1, int[2] padding=0, int[2] stride=1)"
 )
 def unfold(
     input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
@@ -208,11 +186,9 @@ def unfold(
     if not input.dtype.is_complex:
         check_floating(input, "unfold", lampas.bool)
     kernel, dilation, padding, stride = _patch_arguments(kernel_size, dilation, padding, stride)
-    position, _ = _positions(tuple(input.shape[-2:]), kernel, dilation, padding, stride)  # type: ignore[arg-type]
-    x = pad(input, (padding[1], padding[1], padding[0], padding[0])) if any(padding) else input
-    flat = x.flatten(-2).index_select(-1, position.flatten().to(input.device))
-    blocks = math.prod(position.shape[2:])
-    return flat.reshape(*input.shape[:-3], input.size(-3) * math.prod(kernel), blocks)
+    batch = input if input.dim() == 4 else input.unsqueeze(0)
+    columns = _C._unfold_patches(batch, kernel, dilation, padding, stride)
+    return columns if input.dim() == 4 else columns.squeeze(0)
 
 
 @checked(
@@ -254,26 +230,6 @@ def fold(
         )
     size = _pair(output_size, "output_size")
     kernel, dilation, padding, stride = _patch_arguments(kernel_size, dilation, padding, stride)
-    patch = math.prod(kernel)
-    if input.size(-2) % patch:
-        raise RuntimeError(
-            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "
-            f"but got input.size(1)={input.size(-2)} and kernel_size={kernel}."
-        )
-    position, padded = _positions(size, kernel, dilation, padding, stride)
-    blocks = math.prod(position.shape[2:])
-    if input.size(-1) != blocks:
-        raise RuntimeError(
-            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, "
-            f"padding={padding}, stride={stride}, expected size of input's dimension 2 to match "
-            f"the calculated number of sliding blocks {position.size(2)} * {position.size(3)} = "
-            f"{blocks}, but got input.size(2)={input.size(-1)}."
-        )
-    lead = (*input.shape[:-2], input.size(-2) // patch)
-    flat = input.new_zeros((*lead, math.prod(padded)))
-    columns = input.reshape(*lead, patch * blocks)
-    flat = flat.index_add(-1, position.flatten().to(input.device), columns)
-    image = flat.reshape(*lead, *padded)
-    return image[
-        ..., padding[0] : padding[0] + size[0], padding[1] : padding[1] + size[1]
-    ]
+    batch = input if input.dim() == 3 else input.unsqueeze(0)
+    images = _C._fold_patches(batch, size, kernel, dilation, padding, stride)
+    return images if input.dim() == 3 else images.squeeze(0)
