@@ -44,6 +44,8 @@ class Resize(Transform, v1.Resize):
     """Scales to ``size``: ``(height, width)`` or the shorter side; None with ``max_size`` for the
     longer side."""
 
+    size: Any
+
     def __init__(
         self,
         size: Any,
