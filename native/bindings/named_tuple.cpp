@@ -37,6 +37,10 @@ PyTypeObject* type_of(const char* name, std::initializer_list<const char*> field
   type = PyStructSequence_NewType(&desc);
   if (!type) throw PythonError();
   type->tp_repr = repr;
+  // Where pickle finds it.
+  if (PyObject_SetAttrString(reinterpret_cast<PyObject*>(type), "__module__",
+                             Owned(to_py(std::string("lampas.return_types"))).get()) < 0)
+    throw PythonError();
   if (types && PyDict_SetItemString(types, name, reinterpret_cast<PyObject*>(type)) < 0)
     throw PythonError();
   return type;

@@ -5,6 +5,7 @@
 #include "ops/create.h"
 #include "runtime/allocator.h"
 #include "runtime/cpu.h"
+#include "runtime/denormal.h"
 #include "runtime/pool.h"
 
 namespace nb = nanobind;
@@ -71,6 +72,17 @@ void init_runtime(PyObject* module) {
   m.def(
       "set_num_threads", &set_num_threads, nb::arg("num"),
       "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
+  m.def(
+      "set_flush_denormal",
+      [](bool mode) {
+        if (can_flush_denormal()) flush_denormal(mode);
+        return can_flush_denormal();
+      },
+      nb::arg("mode"),
+      "set_flush_denormal(mode) -> bool\n\nSets whether numbers too small for full precision are "
+      "taken for 0, by operators that this thread calls. Gives whether the processor can do that."
+      "\n\n>>> import lampas\n>>> lampas.set_flush_denormal(True)\nTrue\n"
+      ">>> lampas.tensor([1e-40]) * 1\ntensor([0.])\n>>> lampas.set_flush_denormal(False)\nTrue");
   m.def("default_num_threads", &default_num_threads,
         "default_num_threads() -> int\n\nThreads that CPU quota, affinity and local ranks allow, "
         "or LAMPAS_NUM_THREADS.");

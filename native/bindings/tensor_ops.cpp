@@ -74,7 +74,16 @@ Tensor empty(const Args& a) {
 Tensor empty_strided(const Args& a) {
   LAMPAS_CHECK(a.ints(0).size() == a.ints(1).size(), "dimensionality of sizes (", a.ints(0).size(),
                ") must match dimensionality of strides (", a.ints(1).size(), ")");
-  return ops::empty_strided(a.ints(0), a.ints(1), a.dtype(2, ops::default_dtype()), a.device(4));
+  Tensor t =
+      ops::empty_strided(a.ints(0), a.ints(1), a.dtype(2, ops::default_dtype()), a.device(4));
+  if (a.flag(5)) set_requires_grad(t, true);
+  return t;
+}
+Tensor new_empty(const Args& a) {
+  Tensor t = ops::empty(a.ints(1), a.dtype(2, a.tensor(0).dtype()),
+                        a.device_or(4).value_or(a.tensor(0).device()));
+  if (a.flag(5)) set_requires_grad(t, true);
+  return t;
 }
 Tensor new_filled(const Args& a, int at, const Scalar& value) {
   ops::check_fits(value, a.dtype(at, a.tensor(0).dtype()), "new_full");
@@ -176,7 +185,7 @@ constexpr Definition kRows[] = {
     {"zeros_like(Tensor input, " LIKE_OPTIONS, LAMPAS_FN(filled_like(a, 1, 0)), kFunction, "Zeros shaped as `input`."},
     {"ones_like(Tensor input, " LIKE_OPTIONS, LAMPAS_FN(filled_like(a, 1, 1)), kFunction, "Ones shaped as `input`."},
     {"full_like(Tensor input, Number fill_value, " LIKE_OPTIONS, LAMPAS_FN(filled_like(a, 2, a.number(1))), kFunction, "One value, shaped as `input`."},
-    {"new_empty(Tensor input, int[]* size, " NEW_OPTIONS, LAMPAS_FN(ops::empty(a.ints(1), a.dtype(2, a.tensor(0).dtype()), a.device_or(4).value_or(a.tensor(0).device()))), kMethod, "Memory without values, of this tensor's dtype."},
+    {"new_empty(Tensor input, int[]* size, " NEW_OPTIONS, LAMPAS_FN(new_empty(a)), kMethod, "Memory without values, of this tensor's dtype."},
     {"new_zeros(Tensor input, int[]* size, " NEW_OPTIONS, LAMPAS_FN(new_filled(a, 2, 0)), kMethod, "Zeros of this tensor's dtype."},
     {"new_ones(Tensor input, int[]* size, " NEW_OPTIONS, LAMPAS_FN(new_filled(a, 2, 1)), kMethod, "Ones of this tensor's dtype."},
     {"new_full(Tensor input, int[] size, Number fill_value, " NEW_OPTIONS, LAMPAS_FN(new_filled(a, 3, a.number(2))), kMethod, "One value, of this tensor's dtype."},

@@ -16,6 +16,7 @@
 
 #include "core/error.h"
 #include "runtime/cpu.h"
+#include "runtime/denormal.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
@@ -75,6 +76,7 @@ class Pool {
   std::atomic<void (*)(void*, int64_t)> body_{nullptr};
   std::atomic<void*> ctx_{nullptr};
   std::atomic<uint32_t> tasks_{0};
+  std::atomic<bool> flush_denormal_{false};  // as on the caller's thread: results must not depend
   alignas(64) std::atomic<int> remaining_{0};
   std::atomic<int> caller_asleep_{0};
 
@@ -135,7 +137,11 @@ void Pool::work(int id) noexcept {
       self.asleep.store(0);
     }
     seen = loop;
-    if (id < limit_.load(std::memory_order_relaxed)) run_tasks(seen);
+    if (id < limit_.load(std::memory_order_relaxed)) {
+      const bool flush = flush_denormal_.load(std::memory_order_relaxed);
+      if (flush != flushes_denormal()) flush_denormal(flush);
+      run_tasks(seen);
+    }
   }
 }
 
@@ -170,6 +176,7 @@ bool Pool::run(int64_t tasks, int threads, void (*body)(void*, int64_t), void* c
   ctx_.store(ctx, std::memory_order_release);
   tasks_.store(static_cast<uint32_t>(tasks), std::memory_order_release);
   limit_.store(helpers, std::memory_order_relaxed);
+  flush_denormal_.store(flushes_denormal(), std::memory_order_relaxed);
   remaining_.store(static_cast<int>(tasks), std::memory_order_relaxed);
   ticket_.store(loop << 32);
   const int wake = static_cast<int>(std::min<int64_t>(helpers, tasks - 1));

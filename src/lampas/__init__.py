@@ -19,6 +19,7 @@ The five steps, on random data:
 
 from __future__ import annotations
 
+import copyreg as _copyreg
 import importlib as _importlib
 from typing import Any as _Any
 
@@ -51,6 +52,15 @@ def _leave_device(device: _Any, *error: object) -> None:
     leave(device, *error)
 
 
+def _reduce_device(device: _Any) -> tuple[_Any, ...]:
+    return _make_device, (str(device),)
+
+
+def _make_device(name: str) -> _Any:
+    return _C.device(name)
+
+
+_copyreg.pickle(_C.device, _reduce_device)
 _C.device.__enter__ = _enter_device  # type: ignore[method-assign]
 _C.device.__exit__ = _leave_device  # type: ignore[method-assign]
 
@@ -61,18 +71,22 @@ _FROM_FUNCTIONAL = (
     "threshold_",
 )  # fmt: skip
 _SETTINGS = (
-    "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode",
-    "get_float32_matmul_precision", "get_num_interop_threads", "is_anomaly_check_nan_enabled",
+    "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode", "get_device_module",
+    "get_float32_matmul_precision", "get_num_interop_threads", "has_lapack", "has_mkl",
+    "has_openmp", "has_spectral", "init_num_threads", "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled", "is_deterministic_algorithms_warn_only_enabled", "set_anomaly_enabled",
     "set_default_tensor_type", "set_deterministic_debug_mode", "set_float32_matmul_precision",
-    "use_deterministic_algorithms",
+    "set_num_interop_threads", "use_deterministic_algorithms",
 )  # fmt: skip
 
 # Functions that bring a module of their own along.
 _LAZY_FUNCTIONS = {
     **dict.fromkeys(_SETTINGS, "_settings"),
     **dict.fromkeys(_FROM_FUNCTIONAL, "nn.functional"),
+    **dict.fromkeys(("SymBool", "SymFloat", "SymInt"), "_symbols"),
+    **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "overrides"),
     "AcceleratorError": "_errors",
+    "FileCheck": "testing._file_check",
     "Future": "jit",
     "GradScaler": "amp",
     "ScriptFunction": "jit",
@@ -80,11 +94,13 @@ _LAZY_FUNCTIONS = {
     "autocast": "amp",
     "compile": "compiler",
     "fork": "jit",
+    "from_dlpack": "utils.dlpack",
     "get_default_device": "_default_device",
     "load": "serialization",
     "save": "serialization",
     "set_default_device": "_default_device",
     "set_printoptions": "_tensor_str",
+    "thread_safe_generator": "random",
     "vmap": "func",
     "wait": "jit",
 }

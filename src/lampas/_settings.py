@@ -10,8 +10,14 @@ from lampas._legacy import dtype_of_type
 __all__ = [
     "are_deterministic_algorithms_enabled",
     "get_deterministic_debug_mode",
+    "get_device_module",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
+    "has_lapack",
+    "has_mkl",
+    "has_openmp",
+    "has_spectral",
+    "init_num_threads",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_deterministic_algorithms_warn_only_enabled",
@@ -19,11 +25,13 @@ __all__ = [
     "set_default_tensor_type",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
+    "set_num_interop_threads",
     "use_deterministic_algorithms",
 ]
 
 # Every algorithm is deterministic; what is asked for is remembered for those who look.
 _determinism = {"on": False, "warn_only": False}
+_interop = {"threads": 1}
 _precision = {"float32": "highest"}
 
 
@@ -102,9 +110,80 @@ def get_float32_matmul_precision() -> str:
     return _precision["float32"]
 
 
+def set_num_interop_threads(num_interop_threads: int) -> None:
+    """Says how many operators may run beside each other.
+
+    It is remembered for those who ask; all threads work on one operator at a time.
+
+    Raises:
+        RuntimeError: not a positive number.
+
+    >>> import lampas
+    >>> lampas.set_num_interop_threads(2)
+    >>> lampas.get_num_interop_threads()
+    2
+    >>> lampas.set_num_interop_threads(1)
+    """
+    if isinstance(num_interop_threads, bool) or not isinstance(num_interop_threads, int):
+        raise TypeError(
+            f"set_num_interop_threads expects an int, but got {type(num_interop_threads).__name__}"
+        )
+    if num_interop_threads <= 0:
+        raise RuntimeError(
+            f"set_num_interop_threads expects a positive integer, got {num_interop_threads}"
+        )
+    _interop["threads"] = num_interop_threads
+
+
 def get_num_interop_threads() -> int:
-    """Operators that run beside each other: 1, all threads work on one operator at a time."""
-    return 1
+    """What :func:`set_num_interop_threads` was given; 1 at first."""
+    return _interop["threads"]
+
+
+def init_num_threads() -> None:
+    """Sets the number of threads back to what CPU quota, affinity and environment say.
+
+    >>> import lampas
+    >>> before = lampas.get_num_threads()
+    >>> lampas.set_num_threads(1)
+    >>> lampas.init_num_threads()
+    >>> lampas.get_num_threads() == lampas._C.default_num_threads()
+    True
+    >>> lampas.set_num_threads(before)
+    """
+    _C.set_num_threads(_C.default_num_threads())
+
+
+def get_device_module(device: Any = None) -> Any:
+    """The module of a kind of device: ``lampas.cpu`` for the CPU, which is the default.
+
+    Args:
+        device: a device or its name.
+
+    Raises:
+        RuntimeError: no such module.
+
+    >>> import lampas
+    >>> lampas.get_device_module().__name__
+    'lampas.cpu'
+    """
+    import importlib
+
+    if device is not None and not isinstance(device, (str, _C.device)):
+        raise RuntimeError(
+            f"Invalid value of device {device!r}, expect torch.device or str as device type."
+        )
+    kind = "cpu" if device is None else _C.device(device).type
+    try:
+        return importlib.import_module(f"lampas.{kind}")
+    except ModuleNotFoundError:
+        raise RuntimeError(
+            f"Device {kind!r} does not have a corresponding module registered as 'torch.{kind}'."
+        ) from None
+
+
+# What is built in: NumPy's LAPACK and Fourier transforms, and neither Intel's library nor OpenMP.
+has_lapack, has_spectral, has_mkl, has_openmp = True, True, False, False
 
 
 def is_anomaly_enabled() -> bool:

@@ -16,6 +16,7 @@ __all__ = [
     "manual_seed",
     "seed",
     "set_rng_state",
+    "thread_safe_generator",
 ]
 
 default_generator = _C.default_generator
@@ -69,3 +70,17 @@ def fork_rng(
         yield
     finally:
         set_rng_state(state)
+
+
+def thread_safe_generator() -> _C.Generator | None:
+    """The stream of a data loader's worker that is a thread; None, the default stream, elsewhere.
+
+    Workers here are processes, whose default stream is their own: it is always None, and right as
+    the ``generator`` of any function.
+
+    >>> import lampas
+    >>> _ = lampas.manual_seed(0)
+    >>> lampas.rand(1, generator=lampas.thread_safe_generator())
+    tensor([0.4963])
+    """
+    return None

@@ -10,15 +10,15 @@ from .rows import ROWS
 
 # Answer with something other than tensors, or read one value.
 _QUERIES = """
-broadcast_shapes can_cast data_ptr dim element_size get_device is_complex is_conj is_contiguous
-is_floating_point is_inference is_neg is_nonzero is_same_size is_set_to is_signed is_storage
-is_tensor item ndimension nelement numel promote_types result_type size storage_offset stride tolist
-typename
+broadcast_shapes can_cast data_ptr dense_dim dim dim_order element_size get_device is_complex
+is_conj is_contiguous is_floating_point is_inference is_neg is_nonzero is_same_size is_set_to
+is_signed is_storage is_tensor item ndimension nelement numel promote_types result_type size
+storage_offset stride tolist typename
 """
 # Take no tensor whose layout, gradient or type a row could vary.
 _FACTORIES = """
-as_tensor asarray empty empty_like empty_permuted empty_strided from_numpy frombuffer new_empty
-new_full new_ones new_zeros ones range scalar_tensor tensor zeros
+as_tensor asarray empty empty_like empty_permuted empty_strided from_file from_numpy frombuffer
+new_empty new_empty_strided new_full new_ones new_zeros ones range scalar_tensor tensor zeros
 """
 # Random, or by way of random numbers: no reference computes the same values.
 _RANDOM = """
@@ -31,24 +31,20 @@ _CONVERSIONS = """
 bfloat16 bool byte cdouble cfloat char copy_ double float half int long requires_grad_ resize_
 resize_as_ set_ short to type_as zero_
 """
+# Run a Python function, iterate to a tolerance, change rows in place, or are another operator for
+# tensors that are dense, as all are: tests/surface/test_names.py.
+_OF_THEIR_OWN = """
+apply_ embedding_bag embedding_renorm_ hash_tensor lobpcg map_ map2_ slice_inverse spmm to_dense
+"""
 # Without a row so far; tests/nn and tests/linalg test some of them in their own way. A name leaves
 # this list when its row comes; none is added.
 _NO_ROW_YET = """
-adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d
-adaptive_max_pool3d affine_grid_generator avg_pool1d avg_pool2d avg_pool3d batch_norm bilinear
-bucketize cholesky cholesky_inverse cholesky_solve cond conv1d conv2d conv3d conv_tbc
-conv_transpose1d conv_transpose2d conv_transpose3d convolution cosine_embedding_loss cross_entropy
-ctc_loss embedding fill_diagonal_ frexp frobenius_norm geqrf grid_sampler grid_sampler_2d
-grid_sampler_3d group_norm gru gru_cell hinge_embedding_loss histogram histogramdd index_put
-index_reduce instance_norm istft kl_div lstm lstm_cell lu lu_solve lu_unpack margin_ranking_loss
-masked_scatter matrix_exp max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices
-max_pool3d max_pool3d_with_indices native_batch_norm native_group_norm native_layer_norm native_norm
-nll_loss nonzero_static norm norm_except_dim nuclear_norm one_hot orgqr ormqr pinverse
-poisson_nll_loss put qr rms_norm rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell
-scaled_dot_product_attention scatter scatter_reduce searchsorted segment_reduce slogdet stft svd
-triangular_solve triplet_margin_loss unravel_index
+bucketize fill_diagonal_ frexp histogram histogramdd index_put index_reduce istft masked_scatter
+nonzero_static put scatter scatter_reduce searchsorted segment_reduce stft unravel_index
 """
-_WITHOUT = set((_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _NO_ROW_YET).split())
+_WITHOUT = set(
+    (_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _OF_THEIR_OWN + _NO_ROW_YET).split()
+)
 
 
 def _declared() -> set[str]:

@@ -8,14 +8,13 @@ False
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import importlib
+from typing import Any
 
-
-class _Backend(SimpleNamespace):
-    """A backend's attributes, and what it answers to is_available()."""
-
-    def is_available(self) -> bool:
-        return False
+_BACKENDS = (
+    "cpu", "cuda", "cudnn", "kleidiai", "mkl", "mkldnn", "mps", "nnpack", "openmp", "opt_einsum",
+    "quantized", "xnnpack",
+)  # fmt: skip
 
 
 class _Winograd:
@@ -40,22 +39,13 @@ class _Winograd:
 
 
 winograd = _Winograd()
-cudnn = _Backend(
-    enabled=False, benchmark=False, deterministic=True, allow_tf32=False, version=lambda: None
-)
-cuda = SimpleNamespace(matmul=SimpleNamespace(allow_tf32=False), is_built=lambda: False)
-mps = _Backend(is_built=lambda: False)
-mkl = _Backend()
-mkldnn = _Backend(enabled=False)
-openmp = _Backend()
-quantized = SimpleNamespace(engine="none", supported_engines=["none"])
-cpu = SimpleNamespace()
 
 
-def _capability() -> str:
-    from lampas import _C
+def __getattr__(name: str) -> Any:
+    if name in _BACKENDS:
+        return importlib.import_module(f"lampas.backends.{name}")
+    raise AttributeError(f"module 'lampas.backends' has no attribute {name!r}")
 
-    return str(_C.cpu_info()["isa"]).upper()
 
-
-cpu.get_cpu_capability = _capability
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_BACKENDS})

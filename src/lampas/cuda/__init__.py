@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
 def current_device() -> int:
     """Raises RuntimeError: there is no device."""
     raise RuntimeError(
-        "Lampas runs on the CPU: there is no CUDA device. Remedy: ask torch.cuda.is_available() first"  # noqa: E501
+        "Lampas runs on the CPU: there is no CUDA device. Remedy: ask torch.cuda.is_available() "
+        "first"
     )
 
 
@@ -57,35 +59,116 @@ def synchronize(device: Any = None) -> None:
     current_device()
 
 
-def manual_seed(seed: int) -> None:
-    """Nothing to seed; ignored, as PyTorch does without a device."""
+def get_arch_list() -> list[str]:
+    """Empty: compiled for no device."""
+    return []
 
 
-def manual_seed_all(seed: int) -> None:
-    """Nothing to seed; ignored, as PyTorch does without a device."""
+def get_gencode_flags() -> str:
+    """Empty: compiled for no device."""
+    return ""
 
 
-def empty_cache() -> None:
-    """Nothing is cached."""
+def is_tf32_supported() -> bool:
+    """False."""
+    return False
 
 
-def memory_allocated(device: Any = None) -> int:
-    """0."""
-    return 0
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """Raises RuntimeError: there is no device."""
+    current_device()
+    return (0, 0)
 
 
-def max_memory_allocated(device: Any = None) -> int:
-    """0."""
-    return 0
+def can_device_access_peer(device: Any, peer_device: Any) -> bool:
+    """Raises RuntimeError: there is no device."""
+    current_device()
+    return False
 
 
-def memory_reserved(device: Any = None) -> int:
-    """0."""
-    return 0
+def init() -> None:
+    """Raises RuntimeError: there is no device."""
+    current_device()
 
 
-def reset_peak_memory_stats(device: Any = None) -> None:
-    """Nothing to reset."""
+def current_stream(device: Any = None) -> Any:
+    """Raises RuntimeError: there is no device."""
+    current_device()
+
+
+def default_stream(device: Any = None) -> Any:
+    """Raises RuntimeError: there is no device."""
+    current_device()
+
+
+class Stream:
+    """Raises RuntimeError: there is no device whose work a stream could order.
+
+    The class is there for ``isinstance``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        current_device()
+
+
+class Event:
+    """Raises RuntimeError: there is no device whose work an event could mark.
+
+    The class is there for ``isinstance``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        current_device()
+
+
+@contextmanager
+def stream(stream: Stream | None) -> Iterator[None]:
+    """A block of work in a stream: only None, none in particular, can be asked for."""
+    if stream is not None:
+        current_device()
+    yield
+
+
+@contextmanager
+def device_of(obj: Any) -> Iterator[None]:
+    """A block on the device of a tensor: nothing changes for tensors on the CPU."""
+    yield
+
+
+default_generators = ()
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("amp", "memory", "nvtx", "random"):
+        return importlib.import_module(f"lampas.cuda.{name}")
+    if name in _MEMORY:
+        return getattr(importlib.import_module("lampas.cuda.memory"), name)
+    if name in _RANDOM:
+        return getattr(importlib.import_module("lampas.cuda.random"), name)
+    if name == "OutOfMemoryError":
+        from lampas._errors import OutOfMemoryError
+
+        return OutOfMemoryError
+    raise AttributeError(
+        f"module 'lampas.cuda' has no attribute {name!r}: Lampas runs on the CPU. Remedy: guard "
+        "code for GPUs with torch.cuda.is_available()"
+    )
+
+
+_MEMORY = {
+    "empty_cache", "host_memory_stats", "max_memory_allocated", "max_memory_cached",
+    "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_cached", "memory_reserved",
+    "memory_stats", "memory_summary", "reset_max_memory_allocated", "reset_max_memory_cached",
+    "reset_peak_memory_stats", "set_per_process_memory_fraction", "ipc_collect",
+}  # fmt: skip
+_RANDOM = {
+    "get_rng_state", "get_rng_state_all", "initial_seed", "manual_seed", "manual_seed_all", "seed",
+    "seed_all", "set_rng_state", "set_rng_state_all",
+}  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MEMORY, *_RANDOM, "amp", "memory", "nvtx", "random"})
 
 
 @contextmanager

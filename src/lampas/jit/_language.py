@@ -9,6 +9,8 @@ import typing
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from lampas.futures import Future
+
 
 class Error(RuntimeError):
     """An error of a scripted program."""
@@ -112,28 +114,7 @@ def isinstance(obj: Any, target_type: Any) -> bool:
     return all(isinstance(v, args[0]) for v in obj)
 
 
-class Future:
-    """The result of :func:`fork`."""
-
-    def __init__(self, result: Any) -> None:
-        self._result = result
-
-    def wait(self) -> Any:
-        """The result."""
-        return self._result
-
-    value = wait
-
-    def done(self) -> bool:
-        """Whether the result is there."""
-        return True
-
-    def then(self, callback: Callable[[Future], Any]) -> Future:
-        """The future of what `callback` makes of this one."""
-        return Future(callback(self))
-
-
-def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
     """Calls a function, at once, as PyTorch does outside of scripts; :func:`wait` gives its result.
 
     Example:
@@ -141,10 +122,12 @@ def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
         >>> lampas.jit.wait(lampas.jit.fork(max, 1, 2))
         2
     """
-    return Future(func(*args, **kwargs))
+    future: Future[Any] = Future()
+    future.set_result(func(*args, **kwargs))
+    return future
 
 
-def wait(future: Future) -> Any:
+def wait(future: Future[Any]) -> Any:
     """The result of a :func:`fork`."""
     return future.wait()
 

@@ -213,6 +213,8 @@ class Restorer:
             self.calls.update(_numpy.CALLS)
             if full in _numpy.VALUES:
                 return _numpy.VALUES[full]
+        if full.startswith("torch.return_types."):
+            return self._named(full.rpartition(".")[2], full)
         if full.startswith("torch.") and full[6:] in _FOREIGN_DTYPES:
             return Foreign(full[6:])
         if not self.weights_only:
@@ -223,6 +225,16 @@ class Restorer:
         if self.opaque:
             return Opaque(full)
         raise UnpicklingError(self._refusal(full))
+
+    def _named(self, name: str, full: str) -> Any:
+        """The type of an operator's named results."""
+        from lampas import return_types
+
+        kind = getattr(return_types, name, None)
+        if kind is None or name.startswith("_"):
+            raise UnpicklingError(self._refusal(full))
+        self.calls[kind] = lambda values, *_: kind(values)
+        return kind
 
     def _refusal(self, full: str) -> str:
         short = full.rpartition(".")[2]

@@ -11,7 +11,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from lampas import nn
-from lampas._C import Generator
+from lampas._C import Generator, device
 from lampas._tensor import Tensor
 from lampas.nn import parameter as _parameter
 from lampas.serialization import _globals as g
@@ -65,6 +65,9 @@ class PicklerMixin:
         """Writes an object."""
         if isinstance(obj, Tensor) and id(obj) not in self.memo:
             return self.save_reduce(*_reduce(obj), obj=obj)  # type: ignore[attr-defined]
+        if isinstance(obj, device) and id(obj) not in self.memo:
+            parts = (obj.type,) if obj.index is None else (obj.type, obj.index)
+            return self.save_reduce(device, parts, obj=obj)  # type: ignore[attr-defined]
         if isinstance(obj, Generator) and id(obj) not in self.memo:
             state = (obj.initial_seed(), None, obj.get_state())
             made = (Generator, (obj.device,), state)

@@ -6,6 +6,8 @@ others are compositions of tensor operations.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lampas._C import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -147,6 +149,22 @@ from ._vision import (
     pixel_unshuffle,
     unfold,
 )
+
+# Found, but not part of what `import *` gives.
+_DISPATCH = (
+    "BroadcastingList1", "BroadcastingList2", "BroadcastingList3", "assert_int_or_pair",
+    "boolean_dispatch", "handle_torch_function", "has_torch_function", "has_torch_function_unary",
+    "has_torch_function_variadic",
+)  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DISPATCH:
+        from lampas.nn.functional import _dispatch
+
+        return getattr(_dispatch, name)
+    raise AttributeError(f"module 'lampas.nn.functional' has no attribute {name!r}")
+
 
 __all__ = [
     "GRID_SAMPLE_INTERPOLATION_MODES",

@@ -227,9 +227,14 @@ def soft_margin_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """``log(1 + exp(-target · input))`` for targets of 1 and -1."""
+    """``log(1 + exp(-target · input))`` for targets of 1 and -1; without a gradient to targets."""
     reduction = resolve(size_average, reduce, reduction)
     check_floating(input, "soft_margin_loss")
+    if target.requires_grad:
+        raise RuntimeError(
+            "The function 'soft_margin_loss' is not differentiable with respect to argument "
+            "'target'. This input cannot have requires_grad True. Remedy: target.detach()"
+        )
     return reduce_loss((-target * input).exp().log1p(), reduction)
 
 
