@@ -27,7 +27,7 @@ h2{margin:0 0 14px;font-size:18px}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;
 margin-top:18px;overflow-x:auto}
 p{margin:0 0 12px;color:var(--soft)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:12px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:12px}
 .tiles div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
 .tiles b{display:block;font-size:21px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .tiles span{color:var(--soft);font-size:13px}.tiles div:first-child b{color:var(--a)}

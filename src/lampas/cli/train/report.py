@@ -77,7 +77,7 @@ def _summary(job: Job, evaluation: Evaluation) -> str:
         (f"{parameters:,}", "parameters"),
     ]
     if len(job.inputs.classes) > 5:
-        figures.insert(1, (f"{evaluation.top(5):.2f}%", "among the first 5"))
+        figures.insert(1, (f"{evaluation.top(5):.2f}%", "top-5 accuracy"))
     tiles = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in figures)
     return f'<div class="tiles">{tiles}</div>{_which(job)}'
 
