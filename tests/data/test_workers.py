@@ -117,6 +117,17 @@ def test_after_an_error_the_rest_can_be_had(persistent: bool) -> None:
         assert "worker process 0" in errors[1] and "sample 5 is bad" in errors[1]
 
 
+by_lambda = lambda samples: samples
+
+
+@pytest.mark.parametrize("function", [by_lambda, lambda samples: samples])
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_what_cannot_be_pickled_is_said(method: str, function: Any) -> None:
+    options = {"num_workers": 1, "collate_fn": function, "multiprocessing_context": method}
+    with pytest.raises(Exception, match=rf"'{method}', which pickles.*none may be a lambda"):
+        iter(D.DataLoader(Sometimes(), **options))
+
+
 def bad_collate(samples: list[Any]) -> Any:
     raise TypeError("cannot collate these")
 

@@ -16,6 +16,7 @@ import warnings
 import weakref
 from contextlib import contextmanager
 from multiprocessing import connection as mp_connection
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 from lampas.utils.data._utils.transport import Receiver
@@ -123,7 +124,7 @@ class _Workers:
                 # The thread pool is prepared for fork.
                 warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork.*")
                 process.start()
-        except (TypeError, AttributeError, ImportError, ValueError) as error:
+        except (TypeError, AttributeError, ImportError, ValueError, PicklingError) as error:
             if forked:
                 raise
             raise type(error)(
