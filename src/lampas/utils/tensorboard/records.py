@@ -91,6 +91,11 @@ def nested(field: int, value: bytes | str) -> bytes:
     return varint(field << 3 | 2) + varint(len(data)) + data
 
 
+def singles(field: int, values: Iterable[float]) -> bytes:
+    """A packed repeated field of type float."""
+    return nested(field, b"".join(struct.pack("<f", v) for v in values))
+
+
 def doubles(field: int, values: Iterable[float]) -> bytes:
     """A packed repeated field of type double."""
     return nested(field, b"".join(struct.pack("<d", v) for v in values))
