@@ -45,7 +45,7 @@ def summary(text: str, drop: str = "") -> str:
     paragraph = to_markdown(text, drop=drop).split("\n\n")[0].replace("\n", " ")
     if paragraph.startswith(("```", "**")):
         return ""
-    return re.split(r"(?<=\.)\s", paragraph)[0]
+    return re.split(r"(?<=\.)(?<!al\.)\s", paragraph)[0]
 
 
 def cell(text: str) -> str:

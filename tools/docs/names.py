@@ -39,6 +39,7 @@ PAGES = [
     *_chapter("Networks", "nn", "nn.functional", "nn.init", "nn.attention", "nn.utils",
               "nn.utils.rnn",
               "nn.utils.parametrize", "nn.utils.parametrizations", "nn.utils.prune", "nn.parallel",
+              "nn.grad",
               by_module=("nn",)),
     *_chapter("Training", "optim", "optim.lr_scheduler", "optim.swa_utils", "amp", "utils.data",
               "utils.checkpoint", "utils.tensorboard"),
@@ -51,8 +52,8 @@ PAGES = [
               "vision.models.segmentation", "vision.models.feature_extraction",
               "vision.ops", "vision.utils", "vision.io", "vision.tv_tensors",
               by_module=("vision.models", "vision.datasets")),
-    *_chapter("Tools", "testing", "profiler", "jit", "compiler", "overrides", "cuda", "backends",
-              "models", "alias", "cli"),
+    *_chapter("Tools", "testing", "profiler", "jit", "compiler", "overrides", "cuda", "distributed",
+              "backends", "models", "alias", "cli"),
 ]  # fmt: skip
 NOT_NAMES = {"annotations", "ModuleBase", "set_global_module_hooks"}
 
