@@ -64,20 +64,22 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool
         sorted.sizes(), " and input value tensor ", values.sizes());
   Tensor s = sorter.defined() ? gather(sorted.alias(), -1, sorter) : sorted.alias();
   s = contiguous(s);
-  Tensor v = plain(values), y = empty(values.sizes(), DType::I64);
+  Tensor v = plain(values),
+         y = empty(values.sizes(), DType::I64, s.is_meta() ? s.device() : values.device());
   int64_t n = s.dim() ? s.size(-1) : 1, per = shared ? v.numel() : (v.dim() ? v.size(-1) : 1);
   LAMPAS_CHECK_KIND(NotImplemented, !is_complex(s.dtype()),
                     "\"searchsorted\" not implemented for '", dtype_name(s.dtype()),
                     "': complex numbers have no order");
-  for_dtype(s.dtype(), [&]<class T>(Type<T>) {
-    const T *p = s.data<T>(), *q = v.data<T>();
-    parallel_ranges(v.numel(), 4096, [&](int64_t b, int64_t e) {
-      for (int64_t i = b; i < e; ++i) {
-        const T* row = p + (shared ? 0 : i / per * n);
-        y.data<int64_t>()[i] = first_not_before(row, n, q[i], right);
-      }
+  if (!s.is_meta() && !v.is_meta())
+    for_dtype(s.dtype(), [&]<class T>(Type<T>) {
+      const T *p = s.data<T>(), *q = v.data<T>();
+      parallel_ranges(v.numel(), 4096, [&](int64_t b, int64_t e) {
+        for (int64_t i = b; i < e; ++i) {
+          const T* row = p + (shared ? 0 : i / per * n);
+          y.data<int64_t>()[i] = first_not_before(row, n, q[i], right);
+        }
+      });
     });
-  });
   return int32 ? to_dtype(y, DType::I32) : y;
 }
 
@@ -107,6 +109,7 @@ Tensor histc(const Tensor& x, int64_t bins, double low, double high) {
   LAMPAS_CHECK(bins > 0, "bins must be > 0");
   LAMPAS_CHECK_KIND(NotImplemented, is_floating(x.dtype()),
                     "\"histogram_cpu\" not implemented for '", dtype_name(x.dtype()), "'");
+  if (x.is_meta()) return empty(Dims{bins}, x.dtype(), Device::Meta);
   Tensor v = plain(to_dtype(x.alias(), DType::F64));
   if (low == high && v.numel()) {
     low = *amin(v, {}, false).data<double>();

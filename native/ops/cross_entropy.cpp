@@ -142,6 +142,11 @@ Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, 
                " (nll_loss weight)");
   Tensor target = plain(to_dtype(target0.alias(), DType::I64)),
          weight = weight0.defined() ? plain(weight0) : weight0;
+  if (x0.is_meta()) {  // a shape with its graph
+    int64_t dim = x0.dim() == 1 ? 0 : 1;
+    Tensor each = squeeze(gather(x0, dim, unsqueeze(target, dim)), Dims{dim});
+    return reduction == Reduction::None ? each : sum(each);
+  }
   Picked p = pick_any(plain(x0), target, weight, c, ignore);
   Tensor y;
   {
@@ -308,7 +313,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
   Classes c = check_classes(x, target, weight, "cross_entropy");
   check_labels(target, "cross_entropy");
   bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 &&
-                (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.size(0) > 0;
+                (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.size(0) > 0 &&
+                !x.is_meta();
   if (simple) return fused(x, plain(to_dtype(target.alias(), DType::I64)), reduction, ignore);
   Tensor l = log_softmax(x, dim);
   Tensor hit = nll_loss(l, target, weight, reduction, ignore);

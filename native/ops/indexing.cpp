@@ -61,8 +61,9 @@ IndexPlan plan_index(const Tensor& x, const std::vector<Tensor>& given) {
   bool adjacent = true;
   for (size_t i = 1; i < dims.size(); ++i) adjacent &= dims[i] == dims[i - 1] + 1;
   int64_t n = product(p.shape);
-  p.offsets.assign(static_cast<size_t>(n), 0);
+  if (!x.is_meta()) p.offsets.assign(static_cast<size_t>(n), 0);
   for (int64_t d : dims) {
+    if (x.is_meta()) break;  // the shape is all that is asked for
     Tensor wide = contiguous(expand(indices[d], p.shape));
     const auto* q = wide.data<int64_t>();
     int64_t size = x.size(d), stride = x.stride(d);
@@ -125,16 +126,17 @@ void for_blocks(const IndexPlan& p, T* x, T* y, bool parallel, const F& body) {
 }
 
 Tensor index_raw(const Tensor& x, const IndexPlan& p) {
-  Tensor y = empty(concat(p.shape, p.rest_sizes), x.dtype());
-  for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
-    for_blocks(p, x.data<T>(), y.data<T>(), true,
-               [](const T* from, T* to, int64_t n, int64_t step) {
-                 if (step == 1)
-                   std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-                 else
-                   for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
-               });
-  });
+  Tensor y = empty(concat(p.shape, p.rest_sizes), x.dtype(), x.device());
+  if (!x.is_meta())
+    for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
+      for_blocks(p, x.data<T>(), y.data<T>(), true,
+                 [](const T* from, T* to, int64_t n, int64_t step) {
+                   if (step == 1)
+                     std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+                   else
+                     for (int64_t i = 0; i < n; ++i) to[i] = from[i * step];
+                 });
+    });
   return p.adjacent_first ? y : contiguous(permute(y, p.order));
 }
 
@@ -147,6 +149,7 @@ void put_raw(const Tensor& self, const IndexPlan& p, const Tensor& value, bool a
   }
   LAMPAS_CHECK(expandable(value.sizes(), shown), "shape mismatch: value tensor of shape ",
                value.sizes(), " cannot be broadcast to indexing result of shape ", shown);
+  if (self.is_meta()) return;
   Tensor v = contiguous(permute(expand(value.alias(), shown), back));
   if (!accumulate) {
     // Where an index comes twice the last value stays: in order, on one thread.
@@ -199,7 +202,7 @@ void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Te
         Tensor gs = g;
         if (!accumulate) {
           gs = clone(g);
-          index_put_(gs, indices, zeros({}, g.dtype()), false);
+          index_put_(gs, indices, zeros({}, g.dtype(), g.device()), false);
         }
         out.set(0, gs);
       }
@@ -234,6 +237,7 @@ Tensor index_vector(const Tensor& index, const char* op) {
 }
 void check_range(const Tensor& index, int64_t n, const char* op,
                  ErrorKind kind = ErrorKind::Index) {
+  if (index.is_meta()) return;
   const auto* p = index.data<int64_t>();
   for (int64_t i = 0; i < index.numel(); ++i)
     if (p[i] < 0 || p[i] >= n)
@@ -256,6 +260,7 @@ void select_raw(const Tensor& to, const Tensor& from, const Tensor& index, int64
 
 // to[o, index[i], :] += from[o, i, :], in order. Columns may go to different threads.
 void add_raw(const Tensor& to, const Tensor& from, const Tensor& index, int64_t dim) {
+  if (to.is_meta()) return;
   Line l = line(to.sizes(), dim);
   int64_t count = index.numel();
   const auto* at = index.data<int64_t>();
@@ -290,8 +295,8 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   check_range(at, x.dim() ? x.size(dim) : 1, "index_select");
   Dims sizes = x.sizes();
   if (x.dim()) sizes[dim] = at.numel();
-  Tensor y = empty(sizes, x.dtype());
-  if (y.numel()) select_raw(y, plain(x), at, dim);
+  Tensor y = empty(sizes, x.dtype(), x.device());
+  if (y.numel() && !y.is_meta()) select_raw(y, plain(x), at, dim);
   if (recording(x))
     record(y, "IndexSelectBackward0", {&x}, [s = x.sizes(), dim, at](const Tensor& g) {
       return index_select_backward(g, s, dim, at);
@@ -480,11 +485,12 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand&
   else
     check_gather(x, dim, index, "scatter");
   Tensor values = tensor ? covered(src, index) : scalar_tensor(source.scalar(), x.dtype());
-  for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
-    T *to = y.data<T>(), *s = values.data<T>();
-    walk(index, x.sizes(), dim, "scatter", false,
-         [&](int64_t i, int64_t at) { to[at] = s[tensor ? i : 0]; });
-  });
+  if (!x.is_meta())
+    for_itemsize(itemsize(x.dtype()), [&]<class T>(Type<T>) {
+      T *to = y.data<T>(), *s = values.data<T>();
+      walk(index, x.sizes(), dim, "scatter", false,
+           [&](int64_t i, int64_t at) { to[at] = s[tensor ? i : 0]; });
+    });
   if (recording(x, src))
     record(y, "ScatterBackward0", {&x, &src},
            [dim, index = save(index), sizes = tensor ? src.sizes() : Dims()](const Tensor& g,
@@ -494,7 +500,7 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand&
              if (!out.needs(1)) return;
              Tensor part = gather(g, dim, at);
              if (part.sizes() == sizes) return out.set(1, part);
-             Tensor whole = zeros(sizes, g.dtype()), corner = whole;
+             Tensor whole = zeros(sizes, g.dtype(), g.device()), corner = whole;
              for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
              copy_(corner, part);
              out.set(1, whole);
@@ -507,11 +513,12 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
   check_scatter(x, dim, index, source, "scatter_add");
   Tensor y = contiguous(clone(x.alias()));
   Tensor values = covered(source, index);
-  for_dtype(x.dtype(), [&]<class T>(Type<T>) {
-    T *to = y.data<T>(), *s = values.data<T>();
-    walk(index, x.sizes(), dim, "scatter_add", false,
-         [&](int64_t i, int64_t at) { add_to(to[at], s[i]); });
-  });
+  if (!x.is_meta())
+    for_dtype(x.dtype(), [&]<class T>(Type<T>) {
+      T *to = y.data<T>(), *s = values.data<T>();
+      walk(index, x.sizes(), dim, "scatter_add", false,
+           [&](int64_t i, int64_t at) { add_to(to[at], s[i]); });
+    });
   if (recording(x, source))
     record(y, "ScatterAddBackward0", {&x, &source},
            [dim, index = save(index), sizes = source.sizes()](const Tensor& g, Sink& out) {
@@ -519,7 +526,7 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
              if (!out.needs(1)) return;
              Tensor at = index(), part = gather(g, dim, at);
              if (part.sizes() == sizes) return out.set(1, part);
-             Tensor whole = zeros(sizes, g.dtype()), corner = whole;
+             Tensor whole = zeros(sizes, g.dtype(), g.device()), corner = whole;
              for (int64_t d = 0; d < at.dim(); ++d) corner = narrow(corner, d, 0, at.size(d));
              copy_(corner, part);
              out.set(1, whole);
@@ -555,16 +562,16 @@ Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx)
                dtype_name(index.dtype()),
                " instead (while checking arguments for embedding). Remedy: indices.long()");
   Tensor at = plain(to_dtype(index.alias(), DType::I64)), table = plain(weight);
-  const auto* p = at.data<int64_t>();
+  const auto* p = at.is_meta() ? nullptr : at.data<int64_t>();
   int64_t n = weight.size(0);
-  for (int64_t i = 0; i < at.numel(); ++i)
+  for (int64_t i = 0; p && i < at.numel(); ++i)
     LAMPAS_CHECK_INDEX(p[i] >= 0 && p[i] < n, "index out of range in self: index ", p[i],
                        " into an embedding of ", n, " rows (embedding, weight ", weight.sizes(),
                        ")");
   Dims sizes = index.sizes();
   sizes.push_back(weight.size(1));
-  Tensor y = empty(sizes, weight.dtype());
-  if (y.numel()) select_raw(y, table, at, 0);
+  Tensor y = empty(sizes, weight.dtype(), weight.device());
+  if (y.numel() && !y.is_meta()) select_raw(y, table, at, 0);
   if (recording(weight))
     record(y, "EmbeddingBackward0", {&weight},
            [s = weight.sizes(), at, padding_idx](const Tensor& g) {

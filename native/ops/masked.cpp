@@ -67,6 +67,7 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& source)
   Dims shape = broadcast_shapes(x.sizes(), mask.sizes(), "masked_scatter");
   if (shape.empty())
     return reshape(masked_scatter(reshape(x, Dims{1}), reshape(mask, Dims{1}), source), shape);
+  if (x.is_meta() && mask.is_meta()) return clone(expand(x, shape));
   auto at = nonzero_tuple(contiguous(expand(mask, shape)));
   int64_t n = at[0].numel();
   LAMPAS_CHECK(source.numel() >= n, "masked_scatter: expected at least ", n,

@@ -142,14 +142,65 @@ void log_sums(void* out, const void* in, int64_t n, int64_t step) {
   }
 }
 
-// sum over i >= k of g_i exp(x_k - y_i), in logarithms: of reals positive and negative parts apart.
-Tensor logcumsumexp_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
-  auto weighted = [&](const Tensor& log_g) {
-    return exp(flip(logcumsumexp(flip(log_g - y, Dims{dim}), dim), Dims{dim}) + x);
+double real_part(double z) { return z; }
+double real_part(c128 z) { return z.real(); }
+
+// One line of share(); a step takes the running sum from one y to the next.
+template <class T, class Wide>
+void share_line(T* out, const T* v, const T* x, const T* y, int64_t n, int64_t step, bool after) {
+  auto weight = [](Wide from, Wide to) {
+    return real_part(from) == -INFINITY ? Wide() : std::exp(from - to);
   };
-  if (is_complex(x.dtype())) return conj(weighted(log(conj(g))));
-  Tensor size = log(abs(g)), none = full_like(size, -INFINITY);
-  return weighted(where(gt(g, 0), size, none)) - weighted(where(lt(g, 0), size, none));
+  Wide total{}, last{};
+  for (int64_t k = 0; k < n; ++k) {
+    int64_t i = (after ? n - 1 - k : k) * step;
+    Wide xi = static_cast<Wide>(x[i]), yi = static_cast<Wide>(y[i]), vi = static_cast<Wide>(v[i]);
+    if (k) total *= after ? weight(yi, last) : weight(last, yi);
+    total += after ? vi : vi * weight(xi, yi);
+    out[i] = static_cast<T>(after ? total * weight(xi, yi) : total);
+    last = yi;
+  }
+}
+
+// With w_ij = exp(x_i - y_j), the part of x_i in the running sum that ends at j: of v, the sums
+// over j >= i of w_ij v_j (`after`), or over i <= j of w_ij v_i. The one is the gradient of
+// logcumsumexp, the other its derivative along v, and each is the other's adjoint. Where x is -inf
+// there is no part.
+Tensor share(const Tensor& v, const Tensor& x, const Tensor& y, int64_t dim, bool after) {
+  Tensor out = empty(x.sizes(), x.dtype(), x.device());
+  int64_t n = x.size(dim), inner = 1;
+  for (int64_t i = dim + 1; i < x.dim(); ++i) inner *= x.size(i);
+  auto lines = [&]<class T, class Wide>(T, Wide) {
+    Tensor pv = plain(v), px = plain(x), py = plain(y);
+    for (int64_t line = 0; line < x.numel() / n; ++line) {
+      int64_t at = line / inner * n * inner + line % inner;
+      share_line<T, Wide>(out.data<T>() + at, pv.data<T>() + at, px.data<T>() + at,
+                          py.data<T>() + at, n, inner, after);
+    }
+  };
+  if (x.numel() && !x.is_meta()) {
+    if (x.dtype() == DType::F32) lines(float(), double());
+    if (x.dtype() == DType::F64) lines(double(), double());
+    if (x.dtype() == DType::C64) lines(c64(), c128());
+    if (x.dtype() == DType::C128) lines(c128(), c128());
+  }
+  if (recording(v, x, y))
+    record(out, "LogcumsumexpBackwardBackward0", {&v, &x, &y},
+           [v = save(v), x = save(x), y = save(y), out = Saved::output(out), dim, after](
+               const Tensor& g, Sink& sink) {
+             Tensor other = share(g, conj(x()), conj(y()), dim, !after);
+             Tensor along = g * conj(out()), across = conj(v()) * other;
+             sink.set(0, other);
+             if (sink.needs(1)) sink.set(1, after ? along : across);
+             if (sink.needs(2)) sink.set(2, neg(after ? across : along));
+           });
+  return out;
+}
+
+Tensor logcumsumexp_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
+  if (!is_half(x.dtype())) return share(g, conj(x), conj(y), dim, true);
+  auto wide = [](const Tensor& t) { return to_dtype(t, DType::F32); };
+  return to_dtype(share(wide(g), wide(x), wide(y), dim, true), x.dtype());
 }
 }  // namespace
 

@@ -15,6 +15,7 @@ Tensor combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& 
                const std::string& reduce, bool include_self) {
   GradGuard off(false);
   Tensor y = contiguous(clone(x.alias()));
+  if (x.is_meta()) return y;
   double start = reduce == "prod" ? 1 : reduce == "amax" ? -INFINITY : INFINITY;
   bool integer = is_integral(x.dtype());
   Tensor touched =
@@ -65,9 +66,9 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
   Tensor summed = scatter_add(include_self ? x : scatter(x, dim, index, 0), dim, index, source);
   if (reduce == "sum") return summed;
   DType count_type = is_floating(x.dtype()) ? x.dtype() : DType::I64;
-  Tensor base = include_self ? ones(x.sizes(), count_type)
-                             : scatter(ones(x.sizes(), count_type), dim, index, 0);
-  Tensor count = scatter_add(base, dim, index, ones(index.sizes(), count_type));
+  Tensor base = ones(x.sizes(), count_type, x.device());
+  if (!include_self) base = scatter(base, dim, index, 0);
+  Tensor count = scatter_add(base, dim, index, ones(index.sizes(), count_type, x.device()));
   if (reduce == "mean") {
     count = clamp(count, Scalar(1), {});
     return is_integral(x.dtype()) ? to_dtype(floor_divide(summed, count), x.dtype())

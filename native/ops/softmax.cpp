@@ -176,10 +176,11 @@ Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& 
   s.rstd = empty(Dims{rows}, DType::F64);
   Tensor xc = plain(x), wc = w.defined() ? plain(to_dtype(w.alias(), x.dtype())) : w,
          bc = b.defined() ? plain(to_dtype(b.alias(), x.dtype())) : b;
-  Tensor y = empty(x.sizes(), x.dtype());
+  Tensor y = empty(x.sizes(), x.dtype(), x.device());
   auto fn = dispatch().rows.layer_norm[index_of(x.dtype())];
   const int64_t bytes = s.n * itemsize(x.dtype());
-  parallel_ranges(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(s.n, 1)),
+  const int64_t present = x.is_meta() ? 0 : rows;
+  parallel_ranges(present, std::max<int64_t>(1, 16384 / std::max<int64_t>(s.n, 1)),
                   [&](int64_t begin, int64_t end) {
                     for (int64_t r = begin; r < end; ++r)
                       fn(static_cast<char*>(y.data()) + r * bytes, s.mean.data<double>() + r,
@@ -191,7 +192,7 @@ Tensor normalize(const Tensor& x, IntSpan shape, const Tensor& w, const Tensor& 
     record(y, rms ? "RmsNormBackward0" : "NativeLayerNormBackward0", {&x, &w, &b},
            [x = save(x), w = save(w), s, eps, shape = Dims(shape)](const Tensor& g, Sink& out) {
              Tensor v = x(), weight = w();
-             if (grad_enabled()) {  // create_graph
+             if (grad_enabled() || v.is_meta()) {  // create_graph
                Tensor flat = reshape(v, Dims{-1, s.n}), gf = reshape(g, Dims{-1, s.n});
                Tensor centred = s.rms ? flat : flat - mean(flat, Dims{1}, true);
                Tensor h = centred * rsqrt(mean(centred * centred, Dims{1}, true) + eps);

@@ -78,7 +78,7 @@ ROWS: list[Op] = [
     binary("fmin", np.fmin, kinds="fib"),
     binary("gcd", np.gcd, pairs(1, 30), kinds="i", grad=0, closed=True),
     binary("lcm", np.lcm, pairs(1, 12), kinds="i", grad=0, closed=True),
-    binary("copysign", np.copysign, pairs(-2, 2, -2, 2, -1.0), kinds="f", grad=1),
+    binary("copysign", np.copysign, pairs(-2, 2, -2, 2, -1.0), kinds="f"),
     binary("nextafter", np.nextafter, kinds="d", grad=0, tolerance=1e3),
     binary("hypot", np.hypot, pairs(0.5, 2)),
     binary("atan2", np.arctan2, pairs(0.5, 2), aliases=["arctan2"]),
@@ -162,7 +162,7 @@ ROWS: list[Op] = [
         inplace=False,
         errors=[(call(t(2), t(2), t(2)), RuntimeError, "bool")],
     ),
-    Op("polygamma", [call(0, t(3, lo=1.5, hi=4)), call(1, t(lo=1.5, hi=4))], kinds="d", grad=1),
+    Op("polygamma", [call(0, t(3, lo=1.5, hi=4)), call(1, t(lo=1.5, hi=4))], kinds="d"),
     Op(
         "mvlgamma",
         [call(t(2, 3, lo=3, hi=5), 2)],

@@ -203,14 +203,12 @@ ROWS: list[Op] = [
         lambda x, q, d=None: np.quantile(x, q, axis=d),
         kinds="d",
         errors=[(call(t(3), 5.0), RuntimeError, "range")],
-        meta=False,
     ),
     Op(
         "nanquantile",
         [call(t(5), 0.3), call(t(3, 4), 0.6, 1)],
         lambda x, q, d=None: np.nanquantile(x, q, axis=d),
         kinds="d",
-        meta=False,
     ),
     scan(
         "cumsum",
@@ -228,9 +226,7 @@ ROWS: list[Op] = [
         inplace=False,
         tolerance=3,
     ),
-    scan(
-        "logcumsumexp", lambda x, d: np.log(np.cumsum(np.exp(x), d)), kinds="f", tolerance=3, grad=1
-    ),
+    scan("logcumsumexp", lambda x, d: np.log(np.cumsum(np.exp(x), d)), kinds="fc", tolerance=3),
     Op("cummax", [call(t(2, 3), 1), call(t(3, 2), 0)], _running(np.maximum), result=""),
     Op("cummin", [call(t(2, 3), 1), call(t(3, 2), 0)], _running(np.minimum), result=""),
     Op(
@@ -284,7 +280,7 @@ ROWS: list[Op] = [
         kinds="d",
     ),
     Op("cov", [call(t(3, 5))], np.cov, kinds="d"),
-    Op("corrcoef", [call(t(3, 5))], np.corrcoef, kinds="d", meta=False),
+    Op("corrcoef", [call(t(3, 5))], np.corrcoef, kinds="d"),
     Op(
         "bincount",
         [call(t(6, lo=0, hi=4))],
@@ -300,7 +296,6 @@ ROWS: list[Op] = [
         [call(t(9), 4, -2, 2)],
         lambda x, n, lo, hi: np.histogram(x, n, (lo, hi))[0],
         kinds="d",
-        meta=False,
         grad=0,
     ),
     Op(

@@ -80,9 +80,9 @@ _POLYNOMIALS = {
 ROWS: list[Op] = [
     one("entr", known("entr"), 0.2, 3, kinds="fi"),
     one("erfcx", known("erfcx"), -2, 3),
-    one("i0e", known("i0e"), -3, 3, kinds="fi", tolerance=2),
-    one("i1", known("i1"), 0.2, 3, tolerance=2),
-    one("i1e", known("i1e"), 0.2, 3, tolerance=2),
+    one("i0e", known("i0e"), -3, 3, kinds="fi", tolerance=2, aliases=["i0e"]),
+    one("i1", known("i1"), -3, 3, kinds="fi", tolerance=2, aliases=["i1"]),
+    one("i1e", known("i1e"), -3, 3, kinds="fi", tolerance=2, aliases=["i1e"]),
     one("ndtr", known("ndtr"), -3, 3),
     one("log_ndtr", known("log_ndtr"), -5, 3),
     one("ndtri", known("ndtri"), 0.1, 0.9, tolerance=2),

@@ -100,7 +100,7 @@ ROWS: list[Op] = [
     unary("signbit", lambda x: x < 0, kinds="fi", result="bool", grad=0, closed=False),
     unary("logical_not", np.logical_not, kinds="fcib", result="bool", grad=0),
     unary("bitwise_not", np.invert, kinds="ib", grad=0),
-    unary("angle", np.angle, kinds="dc", result="real", closed=False, complex_grad=False, grad=1),
+    unary("angle", np.angle, kinds="dc", result="real", closed=False),
     unary("real", np.real, kinds="fc", result="real", closed=False),
     unary("imag", np.imag, kinds="c", result="real"),
     unary("conj", np.conj, kinds="fci", closed=False),

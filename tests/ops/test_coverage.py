@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import lampas
 from lampas import _C
 from lampas._library.index import FUNCTIONS, METHODS
@@ -22,8 +24,8 @@ new_empty new_empty_strided new_full new_ones new_zeros ones range scalar_tensor
 """
 # Random, or by way of random numbers: no reference computes the same values.
 _RANDOM = """
-alpha_dropout bernoulli binomial cauchy_ dropout feature_alpha_dropout feature_dropout geometric_
-log_normal_ multinomial native_dropout normal pca_lowrank poisson rand rand_like randint
+alpha_dropout bernoulli binomial cauchy_ dropout exponential_ feature_alpha_dropout feature_dropout
+geometric_ log_normal_ multinomial native_dropout normal pca_lowrank poisson rand rand_like randint
 randint_like randn randn_like random_ randperm rrelu svd_lowrank uniform_
 """
 # Change the tensor itself or its type alone.
@@ -34,17 +36,9 @@ resize_as_ set_ short to type_as zero_
 # Run a Python function, iterate to a tolerance, change rows in place, or are another operator for
 # tensors that are dense, as all are: tests/surface/test_names.py.
 _OF_THEIR_OWN = """
-apply_ embedding_bag embedding_renorm_ hash_tensor lobpcg map_ map2_ slice_inverse spmm to_dense
+apply_ cond embedding_renorm_ hash_tensor lobpcg map_ map2_ slice_inverse spmm to_dense
 """
-# Without a row so far; tests/nn and tests/linalg test some of them in their own way. A name leaves
-# this list when its row comes; none is added.
-_NO_ROW_YET = """
-bucketize fill_diagonal_ frexp histogram histogramdd index_put index_reduce istft masked_scatter
-nonzero_static put scatter scatter_reduce searchsorted segment_reduce stft unravel_index
-"""
-_WITHOUT = set(
-    (_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _OF_THEIR_OWN + _NO_ROW_YET).split()
-)
+_WITHOUT = set((_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _OF_THEIR_OWN).split())
 
 
 def _declared() -> set[str]:
@@ -59,9 +53,53 @@ def _declared() -> set[str]:
     return {name.rstrip("_") if name.rstrip("_") in names else name for name in names}
 
 
+# Where an operator may be found under the same short name.
+_FLAT = ("", "Tensor", "nn.functional")
+
+
 def _covered() -> set[str]:
-    short = {op.short for op in ROWS} | {alias for op in ROWS for alias in op.aliases}
+    """Names below `lampas` and Tensor that a row stands for."""
+    short = {op.short for op in ROWS if op.name.rpartition(".")[0] in _FLAT}
+    short |= {alias for op in ROWS for alias in op.aliases if "." not in alias}
     return short | {f"{name}_" for name in short}
+
+
+_NAMESPACES = ("special", "fft", "linalg", "signal.windows", "masked", "nn.functional")
+# Operators of the namespaces without a row: random ones, and the forms that write in place.
+_WITHOUT_IN_NAMESPACES = set(
+    """
+nn.functional.alpha_dropout nn.functional.dropout nn.functional.dropout1d nn.functional.dropout2d
+nn.functional.dropout3d nn.functional.feature_alpha_dropout nn.functional.fractional_max_pool2d
+nn.functional.fractional_max_pool2d_with_indices nn.functional.fractional_max_pool3d
+nn.functional.fractional_max_pool3d_with_indices nn.functional.gumbel_softmax nn.functional.rrelu
+nn.functional.rrelu_ nn.functional.celu_ nn.functional.elu_ nn.functional.hardtanh_
+nn.functional.leaky_relu_ nn.functional.relu_ nn.functional.selu_ nn.functional.threshold_
+""".split()
+)
+
+
+def _in_namespaces() -> dict[str, object]:
+    """Every operator of the namespaces by its dotted name."""
+    found: dict[str, object] = {}
+    for place in _NAMESPACES:
+        module = importlib.import_module(f"lampas.{place}")
+        public = getattr(module, "__all__", None)
+        for name in public or dir(module):
+            value = getattr(module, name)
+            operator = callable(value) and not isinstance(value, type)
+            if operator and (public or getattr(value, "__signatures__", None)):
+                found[f"{place}.{name}"] = value
+    return found
+
+
+def test_every_operator_of_a_namespace_has_a_row_or_a_reason() -> None:
+    functions = {id(op.function) for op in ROWS}
+    names = {op.name for op in ROWS} | {alias for op in ROWS for alias in op.aliases}
+    found = _in_namespaces()
+    missing = {n for n, f in found.items() if id(f) not in functions and n not in names}
+    assert _WITHOUT_IN_NAMESPACES <= set(found)
+    assert not missing - _WITHOUT_IN_NAMESPACES, "add rows to tests/ops/table_*.py"
+    assert not _WITHOUT_IN_NAMESPACES & names
 
 
 def test_every_operator_has_a_row_or_a_reason() -> None:

@@ -75,8 +75,12 @@ inline double bessel_scaled(int order, double x) {
 }
 inline double i0e_(double x) { return bessel_scaled(0, x); }
 inline double i1e_(double x) { return bessel_scaled(1, x); }
-inline double i0_(double x) { return bessel_scaled(0, x) * std::exp(std::fabs(x)); }
-inline double i1_(double x) { return bessel_scaled(1, x) * std::exp(std::fabs(x)); }
+inline double i0_(double x) {
+  return std::isinf(x) ? INFINITY : bessel_scaled(0, x) * std::exp(std::fabs(x));
+}
+inline double i1_(double x) {
+  return std::isinf(x) ? x : bessel_scaled(1, x) * std::exp(std::fabs(x));
+}
 
 #define LAMPAS_IN_DOUBLE(name) \
   inline float name(float x) { return static_cast<float>(name(static_cast<double>(x))); }

@@ -147,7 +147,8 @@ def ormqr(
     (input, tau) = geqrf(A), or its adjoint with `transpose`.
 
     Args:
-        input: [..., m, k], tau: [..., k], other: C, [..., m, n] or with left=False [..., n, m].
+        input: [..., m, n], tau: [..., min(m, n)].
+        other: C, [..., m, k], or with left=False [..., k, m].
 
     >>> import lampas
     >>> lampas.ormqr(lampas.zeros(2, 1), lampas.zeros(1), lampas.ones(2, 2))
@@ -170,7 +171,8 @@ def _check_ormqr(a: Tensor, tau: Tensor, c: Tensor, left: bool) -> None:
         raise RuntimeError(
             f"torch.ormqr: other must have at least 2 dimensions, got shape {tuple(c.shape)}"
         )
-    if c.size(-2 if left else -1) != a.size(-2) or tau.dim() < 1 or tau.size(-1) > a.size(-2):
+    m = c.size(-2 if left else -1)
+    if m != a.size(-2) or tau.dim() < 1 or tau.size(-1) != min(m, a.size(-1)):
         raise RuntimeError(
             f"torch.ormqr: shapes {tuple(a.shape)}, {tuple(tau.shape)} and {tuple(c.shape)} of "
             f"input, tau and other do not fit with left={left}"

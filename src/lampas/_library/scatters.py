@@ -90,7 +90,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             f"source.numel() = {source.numel()}, index.numel() = {index.numel()}"
         )
     n = input.numel()
-    if index.numel():
+    if index.numel() and not index.is_meta:
         low, high = (int(t) for t in (index.amin(), index.amax()))
         if n == 0 or low < -n or high >= n:
             raise IndexError(
@@ -163,6 +163,14 @@ def index_reduce(
             f"index_reduce(): Number of indices ({index.numel()}) should be equal to "
             f"source.size(dim): ({length}), for dim: {dim}"
         )
+    n = input.size(axis) if input.dim() else 1
+    if index.numel() and not index.is_meta:
+        low, high = (int(t) for t in (index.amin(), index.amax()))
+        if low < 0 or high >= n:
+            raise IndexError(
+                f"index_reduce(): index out of range in self: from {low} to {high} for dimension "
+                f"{axis} of size {n}"
+            )
     shape = [1] * max(source.dim(), 0)
     if shape:
         shape[axis] = -1
@@ -194,6 +202,8 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """
     if size < 0:
         raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer, got {size}")
+    if input.is_meta:
+        return _C.empty(size, input.dim(), dtype=_C.int64, device="meta")
     found = input.nonzero()[:size]
     if found.size(0) == size:
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -167,9 +168,9 @@ def block_diag(*tensors: Tensor) -> Tensor:
     width, left, rows = sum(b.size(1) for b in blocks), 0, []
     for block in blocks:
         height, columns = block.shape
-        before = _C.zeros(height, left, dtype=dtype)
+        before = _C.zeros(height, left, dtype=dtype, device=block.device)
         left += columns
-        after = _C.zeros(height, width - left, dtype=dtype)
+        after = _C.zeros(height, width - left, dtype=dtype, device=block.device)
         rows.append(_C.cat([before, block.to(dtype), after], 1))
     return _C.cat(rows, 0)
 
@@ -253,7 +254,12 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return _C.empty(0, dtype=input.dtype)
+    n = input.numel()
+    if n > 1 and r * math.log2(n) >= 63:
+        raise RuntimeError(
+            f"combinations: {r} of {n} elements are too many to be counted; choose fewer"
+        )
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(input.numel()), r))
-    index = _C.tensor(rows, dtype=_C.int64).reshape(len(rows), r)
+    rows = list(choose(range(n), r))
+    index = _C.tensor(rows, dtype=_C.int64, device=input.device).reshape(len(rows), r)
     return input[index]

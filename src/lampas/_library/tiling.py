@@ -118,21 +118,30 @@ def repeat_interleave(
     if isinstance(repeats, int):
         if repeats < 0:
             raise RuntimeError(f"repeats can not be negative, got {repeats}")
-        counts = _C.full((n,), repeats, dtype=_C.int64)
-    else:
-        counts = repeats
-        if counts.dim() > 1:
-            raise RuntimeError(
-                f"repeats must be 0-dim or 1-dim tensor, got shape {tuple(counts.shape)}"
-            )
-        if counts.numel() == 1:
-            counts = counts.reshape(1).expand(n)
-        if counts.numel() != n:
-            raise RuntimeError(
-                "repeats must have the same size as input along dim, but got repeats.size(0) = "
-                f"{counts.numel()} and input.size({axis}) = {n}"
-            )
+        _check_size(output_size, n * repeats)
+        places = _C.arange(n, device=x.device).unsqueeze(-1).expand(n, repeats)
+        return x.index_select(axis, places.reshape(-1))
+    counts = repeats
+    if counts.dim() > 1:
+        raise RuntimeError(
+            f"repeats must be 0-dim or 1-dim tensor, got shape {tuple(counts.shape)}"
+        )
+    if counts.numel() == 1:
+        counts = counts.reshape(1).expand(n)
+    if counts.numel() != n:
+        raise RuntimeError(
+            "repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{counts.numel()} and input.size({axis}) = {n}"
+        )
     return x.index_select(axis, _places(counts, output_size))
+
+
+def _check_size(output_size: int | None, total: int) -> None:
+    if output_size not in (None, total):
+        raise RuntimeError(
+            f"allocated size does not match required size: output_size is {output_size}, "
+            f"but the repeats add up to {total}"
+        )
 
 
 def _places(repeats: Tensor, output_size: int | None) -> Tensor:
@@ -143,15 +152,13 @@ def _places(repeats: Tensor, output_size: int | None) -> Tensor:
         )
     if repeats.dtype not in (_C.int64, _C.int32):
         raise RuntimeError(f"repeats has to be Long or Int tensor, got {repeats.dtype}")
+    if repeats.is_meta and output_size is not None:
+        return _C.empty(output_size, dtype=repeats.dtype, device="meta")
     if repeats.numel() and int(repeats.amin()) < 0:
         raise RuntimeError("repeats can not be negative")
     ends = repeats.cumsum(0)
     total = int(ends[-1]) if ends.numel() else 0
-    if output_size is not None and output_size != total:
-        raise RuntimeError(
-            f"allocated size does not match required size: output_size is {output_size}, "
-            f"but the repeats add up to {total}"
-        )
+    _check_size(output_size, total)
     places = _C.searchsorted(ends.to(_C.int64), _C.arange(total), right=True)
     return places.to(repeats.dtype)
 

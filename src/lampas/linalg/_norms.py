@@ -119,7 +119,7 @@ def matrix_norm(
 
 
 @operator(
-    "linalg_norm(Tensor A, object ord=None, int[]? dim=None, bool keepdim=False, *, "
+    "linalg_norm(Tensor A, object ord=None, int[1]? dim=None, bool keepdim=False, *, "
     "Tensor? out=None, dtype? dtype=None)",
     function=False,
 )

@@ -303,7 +303,7 @@ def median(
     _check(input, mask, "median")
     kind = _float_dtype(input, dtype)
     x = input.to(kind)
-    if bool(x.isnan().any()):
+    if not x.is_meta and bool(x.isnan().any()):
         raise ValueError(
             "masked median expects no fully masked out rows if dtype is not floating point, and no "
             "NaN among the values"
@@ -312,7 +312,7 @@ def median(
         return _filled(x, mask, math.nan)
     if mask is not None and not input.dtype.is_floating_point:
         shown = mask.expand(x.shape)
-        if not bool(shown.any(dim).all()):
+        if not x.is_meta and not bool(shown.any(dim).all()):
             raise ValueError(
                 "masked median expects no fully masked out rows if dtype is not floating point"
             )

@@ -29,7 +29,7 @@ exp2, expm1, log1p, sinc = _C.exp2, _C.expm1, _C.log1p, _C.sinc
 expit = _C.sigmoid
 gammaln = _C.lgamma
 gammainc, gammaincc, multigammaln = gamma.igamma, gamma.igammac, gamma.mvlgamma
-i0 = _C.i0
+i0, i0e, i1, i1e = _C.i0, _C.i0e, _C.i1, _C.i1e
 logit, logsumexp, polygamma, round, xlogy = (
     _C.logit,
     _C.logsumexp,
@@ -92,11 +92,9 @@ def _as_float(x: Tensor, name: str, halves: bool) -> Tensor:
     return x if x.dtype.is_floating_point else x.to(_C.get_default_dtype())
 
 
-def _one(
-    name: str, compute: Any, doc: str, example: str, slope: Any = None, halves: bool = False
-) -> Any:
+def _one(name: str, compute: Any, doc: str, example: str, slope: Any = None) -> Any:
     def function(input: Tensor) -> Tensor:
-        x = _as_float(input, name, halves)
+        x = _as_float(input, name, halves=False)
         result: Tensor = _Elementwise.apply(x, compute, slope, name)
         return result
 
@@ -144,39 +142,6 @@ def _unscaled(order: int, kind: str) -> Callable[[Any], Any]:
     return compute
 
 
-def _i1_slope(x: Tensor, y: Tensor) -> Tensor:
-    return _C.where(x == 0, 0.5, i0(x) - y / _C.where(x == 0, 1, x))
-
-
-def _i1e_slope(x: Tensor, y: Tensor) -> Tensor:
-    safe = _C.where(x == 0, 1, x)
-    return _C.where(x == 0, 0.5, i0e(x) - y * (x.sgn() + 1 / safe))
-
-
-i0e: Any = _one(
-    "i0e",
-    _family("i_scaled", 0),
-    "exp(-|x|) I0(x), the scaled modified Bessel function of order zero.",
-    _example("i0e", "0.0", "1."),
-    lambda x, y: i1e(x) - x.sgn() * y,
-    halves=True,
-)
-i1 = _one(
-    "i1",
-    _unscaled(1, "i"),
-    "The modified Bessel function of the first kind of order one.",
-    _example("i1", "0.0", "0."),
-    _i1_slope,
-    halves=True,
-)
-i1e: Any = _one(
-    "i1e",
-    _family("i_scaled", 1),
-    "exp(-|x|) I1(x), the scaled modified Bessel function of order one.",
-    _example("i1e", "0.0", "0."),
-    _i1e_slope,
-    halves=True,
-)
 log_ndtr = _one(
     "log_ndtr",
     _normal("log_ndtr"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from lampas import _C
 
-__all__ = ["checked", "check_floating", "single_precision"]
+__all__ = ["checked", "check_floating", "single_precision", "within"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,6 +40,13 @@ def check_floating(input: _C.Tensor, name: str, *others: Any) -> None:
         raise NotImplementedError(
             f'"{name}" not implemented for {input.dtype}. Remedy: input.float()'
         )
+
+
+def within(index: _C.Tensor, low: int, high: int) -> bool:
+    """Whether all values lie in [low, high); those that are not there, on meta, do."""
+    if index.is_meta or not index.numel():
+        return True
+    return int(index.min()) >= low and int(index.max()) < high
 
 
 def single_precision(input: _C.Tensor) -> _C.Tensor:

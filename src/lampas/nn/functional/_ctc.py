@@ -229,18 +229,31 @@ def _ctc_function() -> Any:
             return loss
 
         @staticmethod
-        @lampas.autograd.function.once_differentiable
         def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-            scores, emit, alpha, loss = ctx.saved_tensors
-            both = alpha + ctx.lattice.backward(emit)
-            posterior = _posterior(ctx.lattice, both, scores.size(2))
+            return CtcGradient.apply(grad, ctx.lattice, *ctx.saved_tensors), None
+
+    class CtcGradient(lampas.autograd.Function):
+        @staticmethod
+        def forward(
+            ctx: Any, grad: Tensor, lattice: _Lattice, scores: Tensor, emit: Tensor, alpha: Tensor,
+            loss: Tensor,
+        ) -> Tensor:  # fmt: skip
+            both = alpha + lattice.backward(emit)
+            posterior = _posterior(lattice, both, scores.size(2))
             # The gradient for the scores before the log softmax. Behind a log softmax the
             # first term cancels; programs that look at the gradient of `log_probs` see
             # PyTorch's.
             out = scores.exp() - (posterior + loss.unsqueeze(1) - scores).exp()
             steps = lampas.arange(scores.size(0), device=scores.device).unsqueeze(1)
-            unused = (steps >= ctx.lattice.in_len).unsqueeze(2)
-            return (out * grad.unsqueeze(1)).masked_fill(unused, 0.0), None
+            unused = (steps >= lattice.in_len).unsqueeze(2)
+            return (out * grad.unsqueeze(1)).masked_fill(unused, 0.0)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Tensor) -> Any:
+            raise RuntimeError(
+                "ctc_loss: the derivative of its gradient is not implemented; differentiate it "
+                "once only"
+            )
 
     _function = CtcLoss
     return _function

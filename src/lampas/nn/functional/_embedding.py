@@ -27,6 +27,8 @@ def _check_offsets(input: Tensor, offsets: Tensor | None, include_last: bool) ->
         raise RuntimeError(f"expected offsets to be int32 or int64, not {offsets.dtype}")
     if include_last and offsets.numel() < 1:
         raise RuntimeError("include_last_offset: number of offsets should be at least 1")
+    if offsets.is_meta:
+        return offsets.to(lampas.int64)
     if offsets.numel() and int(offsets[0]) != 0:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start "
@@ -121,24 +123,27 @@ def embedding_bag(
     rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.unsqueeze(1)
-    counted = lampas.ones_like(input, dtype=lampas.bool)
-    if padding_idx is not None:
-        counted = input != padding_idx % weight.size(0)
+    counted = None if padding_idx is None else input != padding_idx % weight.size(0)
     # The bag of each index; trailing indices beyond the last bag count nothing.
     position = lampas.arange(input.numel(), device=input.device)
-    used = position < end[-1] if end.numel() else position < 0
-    position, rows, counted = position[used], rows[used], counted[used]
+    if include_last_offset or not begin.numel():
+        n = int(end[-1]) if end.numel() else 0
+        position, rows = position[:n], rows[:n]
+        counted = None if counted is None else counted[:n]
     bag = (position.unsqueeze(1) >= begin).sum(1) - 1
     return _reduce(rows, bag, counted, begin.numel(), mode)
 
 
-def _reduce(rows: Tensor, bag: Tensor, counted: Tensor, bags: int, mode: str) -> Tensor:
+def _reduce(rows: Tensor, bag: Tensor, counted: Tensor | None, bags: int, mode: str) -> Tensor:
+    """``counted``: which rows count; all of them without it."""
     out = rows.new_zeros((bags, rows.size(1)))
     if mode == "max":
-        keep = counted.nonzero().squeeze(1)
-        index = bag[keep].unsqueeze(1).expand(-1, rows.size(1))
-        picked = rows.index_select(0, keep)
-        return out.scatter_reduce(0, index, picked, "amax", include_self=False)
+        if counted is not None:
+            bag, rows = bag[counted], rows[counted]
+        index = bag.unsqueeze(1).expand(-1, rows.size(1))
+        return out.scatter_reduce(0, index, rows, "amax", include_self=False)
+    if counted is None:
+        counted = lampas.ones_like(bag, dtype=lampas.bool)
     total = out.index_add(0, bag, rows * counted.to(rows.dtype).unsqueeze(1))
     if mode == "sum":
         return total

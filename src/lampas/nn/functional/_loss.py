@@ -10,7 +10,7 @@ from lampas._C import logsigmoid
 from lampas._tensor import Tensor
 
 from .._reduction import reduce_loss, resolve
-from ._checked import check_floating, checked
+from ._checked import check_floating, checked, within
 
 __all__ = [
     "gaussian_nll_loss",
@@ -145,7 +145,7 @@ def gaussian_nll_loss(
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * lampas.ones_like(input)
-    elif bool((var < 0).any()):
+    elif not var.is_meta and bool((var < 0).any()):
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
@@ -312,7 +312,7 @@ def multilabel_margin_loss(
             f"{labels.dtype}"
         )
     classes = scores.size(1)
-    if labels.numel() and (int(labels.min()) < -1 or int(labels.max()) >= classes):
+    if not within(labels, -1, classes):
         raise RuntimeError(f"target out of range: labels must lie in [-1, {classes})")
     valid = (labels >= 0).to(lampas.int64).cumprod(1).to(lampas.bool)
     index = labels.masked_fill(~valid, 0)
@@ -378,7 +378,7 @@ def multi_margin_loss(
             f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
         )
     labels = target.reshape(-1, 1)
-    if labels.numel() and (int(labels.min()) < 0 or int(labels.max()) >= classes):
+    if not within(labels, 0, classes):
         raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
     gap = (margin - scores.gather(1, labels) + scores).clamp_min(0)
     if p == 2:

@@ -20,7 +20,7 @@ from lampas._C import (
 )
 from lampas._tensor import Tensor
 
-from ._checked import check_floating, checked, single_precision
+from ._checked import check_floating, checked, single_precision, within
 
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
@@ -207,7 +207,7 @@ def _max_unpool(
             f"but got output_size={size}"
         )
     count = math.prod(size)
-    if indices.numel() and (int(indices.min()) < 0 or int(indices.max()) >= count):
+    if not within(indices, 0, count):
         raise RuntimeError(
             f"Found an invalid max index: outside the output of {count} elements "
             f"(output volumes are of size {'x'.join(map(str, size))})"
