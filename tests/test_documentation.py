@@ -84,6 +84,29 @@ def test_public_names_have_docstrings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert importlib.import_module("reference").undocumented() == []
 
 
+def test_docstrings_become_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools" / "docs"))
+    docstring = importlib.import_module("docstring")
+    text = """f(x)
+
+    a_b of *x* and 2 * y; see :func:`g`.
+
+    Args:
+        x: a number,
+            or two.
+
+    >>> f(1)
+    2
+    """
+    shown = docstring.to_markdown(text, {"g": "page.md#g"}.get, drop="f")
+    assert shown == (
+        "a\\_b of *x* and 2 \\* y; see [`g`](page.md#g).\n\n\n**Arguments**\n\n"
+        "- `x`: a number,\n  or two.\n\n\n```pycon\n>>> f(1)\n2\n```\n"
+    )
+    assert docstring.summary("A mean (Li et al. 2019). More.") == "A mean (Li et al. 2019)."
+    assert docstring.cell("`a|b` or c|d") == "`a|b` or c\\|d"
+
+
 def blocks() -> list[Any]:
     """Every ```python block of the pages, named by its page and line."""
     found = []
