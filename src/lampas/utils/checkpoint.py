@@ -24,14 +24,87 @@ from lampas.utils._recompute import (
 __all__ = [
     "CheckpointError",
     "CheckpointFunction",
+    "DefaultDeviceType",
     "check_backward_validity",
     "checkpoint",
     "checkpoint_sequential",
     "detach_variable",
+    "get_device_states",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
+    "set_device_states",
 ]
+
+_SELECTIVE = (
+    "CheckpointPolicy", "SAC_IGNORED_OPS", "SelectiveCheckpointContext",
+    "create_selective_checkpoint_contexts",
+)  # fmt: skip
+
+
+__all__ += _SELECTIVE
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SELECTIVE:
+        from lampas.utils import _selective
+
+        return getattr(_selective, name)
+    raise AttributeError(f"module 'lampas.utils.checkpoint' has no attribute {name!r}")
+
+
+class DefaultDeviceType:
+    """The kind of device whose random streams a checkpoint keeps where no argument tells it.
+
+    >>> DefaultDeviceType.get_device_type()
+    'cpu'
+    """
+
+    _kind = "cpu"
+
+    @staticmethod
+    def set_device_type(device: str = "cuda") -> None:
+        """Sets it.
+
+        Raises:
+            RuntimeError: no such kind of device.
+        """
+        DefaultDeviceType._kind = _C.device(device).type
+
+    @staticmethod
+    def get_device_type() -> str:
+        """What was set, ``"cpu"`` at first."""
+        return DefaultDeviceType._kind
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The accelerators that the tensors among `args` are on, and their random streams: none.
+
+    >>> import lampas
+    >>> get_device_states(lampas.ones(2))
+    ([], [])
+    """
+    return [], []
+
+
+def set_device_states(
+    devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None
+) -> None:
+    """Puts the random streams of accelerators back.
+
+    Args:
+        devices: their numbers.
+        states: a stream for each.
+        device_type: their kind.
+
+    Raises:
+        RuntimeError: there are no such devices.
+    """
+    if len(devices) > 0 and (device_type or DefaultDeviceType.get_device_type()) not in (
+        "cpu",
+        "meta",
+    ):
+        raise RuntimeError(f"set_device_states(): there are no devices {list(devices)} here")
 
 
 def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:

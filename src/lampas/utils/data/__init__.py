@@ -13,6 +13,13 @@ from __future__ import annotations
 
 from lampas.utils.data._utils.collate import default_collate, default_convert
 from lampas.utils.data._utils.worker import get_worker_info
+from lampas.utils.data._validation import (
+    argument_validation,
+    guaranteed_datapipes_determinism,
+    non_deterministic,
+    runtime_validation,
+    runtime_validation_disabled,
+)
 from lampas.utils.data.dataloader import DataLoader, _DatasetKind
 from lampas.utils.data.datapipe import (
     DataChunk,
@@ -62,9 +69,14 @@ __all__ = [
     "TensorDataset",
     "WeightedRandomSampler",
     "_DatasetKind",
+    "argument_validation",
     "default_collate",
     "default_convert",
     "functional_datapipe",
     "get_worker_info",
+    "guaranteed_datapipes_determinism",
+    "non_deterministic",
     "random_split",
+    "runtime_validation",
+    "runtime_validation_disabled",
 ]
