@@ -59,10 +59,11 @@ def _blocks(lines: list[str], link: Link) -> list[str]:
     i = 0
     while i < len(lines):
         line = lines[i]
-        heading = re.fullmatch(r"(\w+):", line)
+        heading = re.fullmatch(r"(\w+)(, .+)?:", line)
         if heading and heading[1] in SECTIONS:
             body, i = _indented(lines, i + 1)
-            out += _section(SECTIONS[heading[1]], body, link)
+            when = _inline(heading[2] or "", link)
+            out += _section(SECTIONS[heading[1]], body, link, when)
         elif line.startswith(">>>"):
             body, i = _until_blank(lines, i)
             out += ["", "```pycon", *body, "```", ""]
@@ -106,8 +107,8 @@ def _until_blank(lines: list[str], i: int) -> tuple[list[str], int]:
     return lines[start:i], i
 
 
-def _section(title: str, body: list[str], link: Link) -> list[str]:
-    out = ["", f"**{title}**", ""] if title else [""]
+def _section(title: str, body: list[str], link: Link, when: str = "") -> list[str]:
+    out = ["", f"**{title}**{when}", ""] if title else [""]
     if title not in ITEMS:
         return [*out, *_blocks(body, link), ""]
     for line in body:
