@@ -271,6 +271,10 @@ class Restorer:
         self.plain = set(PLAIN.values())
         for kind in self.plain:
             self.calls[kind] = kind
+        from lampas.nn.utils._weight_norm import WeightNorm
+
+        self.plain.add(WeightNorm)  # a hook of modules with a norm in a parameter of its own
+        self.calls[WeightNorm] = lambda *_: WeightNorm.__new__(WeightNorm)
 
     def _program_class(self, module: str, name: str, full: str) -> Any:
         """A module class that this process has loaded already, or a harmless standard type."""
@@ -278,6 +282,10 @@ class Restorer:
 
         if full in PLAIN:
             return PLAIN[full]
+        if full == "torch.nn.utils.weight_norm.WeightNorm":
+            from lampas.nn.utils._weight_norm import WeightNorm
+
+            return WeightNorm
         if full.startswith("torch."):
             module = "lampas" + full[5:].removesuffix("." + name)
         value: Any = sys.modules.get(module)

@@ -114,6 +114,8 @@ class PicklerMixin:
             module = "torch" + module[len("lampas") :]
             if module.startswith("torch.nn.modules.") and getattr(nn, short, None) is obj:
                 module = "torch.nn"  # where both have it, whatever the file it is written in
+            elif module == "torch.nn.utils._weight_norm":
+                module = "torch.nn.utils.weight_norm"
         write = self.write  # type: ignore[attr-defined]
         if self.proto >= 4:
             self.save(module)

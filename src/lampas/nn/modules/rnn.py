@@ -92,9 +92,7 @@ class RNNBase(Module):
         super().__init__()
         if mode not in _GATES:
             raise ValueError("Unrecognized RNN mode: " + mode)
-        _check_arguments(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size
-        )
+        _check_arguments(input_size, hidden_size, num_layers, bias, batch_first, dropout, proj_size)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -138,6 +136,14 @@ class RNNBase(Module):
     @property
     def _flat_weights(self) -> list[Tensor]:
         return [getattr(self, name) for name in self._flat_weights_names]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # PyTorch, reading a pickled module, looks for this list.
+        weights = [getattr(self, name, None) for name in self._flat_weights_names]
+        return {**super().__getstate__(), "_flat_weights": weights}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({k: v for k, v in state.items() if k != "_flat_weights"})
 
     @property
     def all_weights(self) -> list[list[Parameter]]:

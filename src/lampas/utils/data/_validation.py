@@ -47,7 +47,7 @@ def argument_validation(f: Callable[..., Any]) -> Callable[..., Any]:
         bound = signature.bind(*args, **kwargs)
         hints = typing.get_type_hints(f)
         for name, value in bound.arguments.items():
-            kind = typing.get_origin(hints.get(name)) or hints.get(name)
+            kind: Any = typing.get_origin(hints.get(name)) or hints.get(name)
             is_pipe = isinstance(kind, type) and issubclass(kind, (IterDataPipe, MapDataPipe))
             if is_pipe and not isinstance(value, kind):
                 raise TypeError(
