@@ -156,7 +156,7 @@ def _course(p: Any) -> None:
     p.add_argument(
         "--precision",
         help=f"{', '.join(PRECISIONS)}: products of matrices and convolutions in bfloat16, "
-        "faster where the processor has instructions for it (float32)",
+        "with less memory, not in less time (float32)",
     )
     p.add_argument("--seed", type=int, help="of all random numbers (0)")
     p.add_argument("--threads", type=int, help="(as many as the machine grants)")
