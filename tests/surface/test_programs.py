@@ -80,13 +80,49 @@ def test_frozen_modules() -> None:
         jit.freeze(jit.script(Net()))
 
 
+def test_files_of_scripted_modules(tmp_path) -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 3))
+    model[2].weight = nn.Parameter(lampas.eye(3))
+    x = lampas.randn(4, 2)
+    for made in (jit.script(model), jit.trace(model, x)):
+        made.eval()
+        jit.save(made, tmp_path / "m.pt", _extra_files={"note": "é"})
+        extra = {"note": ""}
+        new = jit.load(tmp_path / "m.pt", _extra_files=extra)
+        assert extra == {"note": "é".encode()}
+        assert isinstance(new, jit.ScriptModule) and isinstance(new[0], nn.Linear)
+        assert lampas.equal(new(x), made(x)) and not new.training and not new[1].training
+        assert list(new.state_dict()) == list(model.state_dict())
+    buffer = io.BytesIO()
+    made.save(buffer)
+    buffer.seek(0)
+    assert all(p.is_meta for p in jit.load(buffer, map_location="meta").parameters())
+    with pytest.raises(KeyError, match="no extra file 'other'"):
+        jit.load(tmp_path / "m.pt", _extra_files={"other": ""})
+
+
+def test_files_that_are_no_scripted_modules(tmp_path) -> None:
+    with pytest.raises(TypeError, match=r"Remedy: jit\.script"):
+        jit.save(nn.Linear(1, 1), tmp_path / "m.pt")
+    lampas.save({"a": 1}, tmp_path / "x.pt")
+    with pytest.raises(RuntimeError, match=r"not written by lampas\.jit\.save"):
+        jit.load(tmp_path / "x.pt")
+
+    class Local(nn.Module):
+        def forward(self, x):
+            return x
+
+    jit.save(jit.script(nn.Sequential(nn.Linear(1, 1))), tmp_path / "m.pt")
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        jit.save(jit.script(Local()), tmp_path / "m.pt")  # cannot be found again by its name
+    assert isinstance(jit.load(tmp_path / "m.pt")[0], nn.Linear)  # the old file is still there
+
+
 def test_the_language() -> None:
     assert not jit.is_scripting() and not jit.is_tracing()
     assert jit.annotate(list[int], [1]) == [1] and jit.ignore(len) is len
     assert jit.isinstance({"a": [1]}, dict[str, list[int]])
     assert not jit.isinstance((1, "a"), tuple[int, int])
-    with pytest.raises(AttributeError, match="state_dict"):
-        jit.save
 
 
 # ---- compile -------------------------------------------------------------------------------------

@@ -42,6 +42,12 @@ class ScriptModule(Module):
         """The class's name."""
         return type(self).__name__
 
+    def save(self, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
+        """:func:`lampas.jit.save`."""
+        from lampas.jit._files import save
+
+        save(self, f, _extra_files)
+
 
 class RecursiveScriptModule(ScriptModule):
     """What :func:`script` and :func:`trace` make of a module; of its class, too."""
