@@ -157,7 +157,7 @@ void look_up(const GridShape& s, const T* grid, int64_t points, bool slopes, Axi
             const bool in = (x.at[a][j] | y.at[b][j] | z.at[c][j]) >= 0;
             const T wx = x.weight[a][j], wy = y.weight[b][j], wz = z.weight[c][j];
             index[j] = in ? (z.at[c][j] * height + y.at[b][j]) * width + x.at[a][j] : 0;
-            weight[j] = wx * wy * wz * static_cast<T>(in);
+            weight[j] = wx * wy * wz * (in ? T(1) : T(0));
             slope[0][j] = in ? x.slope[a][j] * wy * wz : T(0);
             slope[1][j] = in ? wx * y.slope[b][j] * wz : T(0);
             slope[2][j] = in ? wx * wy * z.slope[c][j] : T(0);
@@ -167,7 +167,7 @@ void look_up(const GridShape& s, const T* grid, int64_t points, bool slopes, Axi
           for (int64_t j = 0; j < points; ++j) {
             const bool in = (x.at[a][j] | y.at[b][j]) >= 0;
             index[j] = in ? y.at[b][j] * width + x.at[a][j] : 0;
-            weight[j] = x.weight[a][j] * y.weight[b][j] * static_cast<T>(in);
+            weight[j] = x.weight[a][j] * y.weight[b][j] * (in ? T(1) : T(0));
           }
           if (slopes) {
 #pragma GCC ivdep

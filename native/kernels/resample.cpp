@@ -34,6 +34,21 @@ template <class T>
 [[gnu::always_inline]] inline auto pick(const T* in, Vector<int32_t, kLanes ? kLanes : 1> lane) {
   return __builtin_shuffle(load(in), load(in + kLanes), lane);
 }
+// The same of index[i] for a vector of outputs and the base of its tap.
+template <class T>
+[[gnu::always_inline]] inline auto pick_at(const T* in, const int32_t* index, int32_t base) {
+  using V = Vector<T, kLanes ? kLanes : 1>;
+  if (base >= 0) return pick(in + base, load(index) - base);
+  if (base < -1) {
+    const auto lane = load(index) - (-2 - base);
+    in += -2 - base;
+    const V near = pick(in, lane), far = pick(in + 2 * kLanes, lane);
+    return lane < 2 * kLanes ? near : far;
+  }
+  T far[kLanes ? kLanes : 1];
+  for (int k = 0; k < kLanes; ++k) far[k] = in[index[k]];
+  return load(far);
+}
 template <class T>
 void across_vectors(const ResampleAxis& a, const T* in, T* out) {
   using V = Vector<T, kLanes ? kLanes : 1>;
@@ -41,16 +56,8 @@ void across_vectors(const ResampleAxis& a, const T* in, T* out) {
   for (int64_t j = 0, v = 0; j < a.out; j += kLanes, ++v) {
     V sum = {};
     for (int64_t t = 0; t < a.width; ++t) {
-      const int32_t base = a.base[v * a.width + t];
-      const int32_t* index = a.index + t * a.stride + j;
-      const V w = load(weight + t * a.stride + j);
-      if (base >= 0) {
-        sum += w * pick(in + base, load(index) - base);
-      } else {
-        T far[kLanes ? kLanes : 1];
-        for (int k = 0; k < kLanes; ++k) far[k] = in[index[k]];
-        sum += w * load(far);
-      }
+      const int64_t at = t * a.stride + j;
+      sum += load(weight + at) * pick_at(in, a.index + at, a.base[v * a.width + t]);
     }
     std::memcpy(out + j, &sum,
                 static_cast<size_t>(std::min<int64_t>(kLanes, a.out - j)) * sizeof(T));
@@ -190,6 +197,8 @@ void columns_then_rows(const Job& job, int64_t plane, int64_t first) {
       down(y, j, in, 0, x.in, out);
     } else if (!y.width) {
       across(x, readable(x, in + j * x.in, row.get()), out);
+    } else if (y.count[j] == 1 && static_cast<const T*>(y.weight)[j] == T(1)) {
+      across(x, readable(x, in + y.index[j] * x.in, row.get()), out);
     } else {
       down(y, j, in, 0, x.in, row.get());
       across(x, row.get(), out);
@@ -261,14 +270,9 @@ void gather_row(const ResampleAxis& a, const Run& run, const T* in, T* out) {
   if constexpr (kLanes && sizeof(T) == 4)
     if (a.base && a.in >= 2 * kLanes) {
       for (int64_t j = 0, v = 0; j < a.out; j += kLanes, ++v) {
-        const int32_t base = a.base[v];
-        const int64_t n = std::min<int64_t>(kLanes, a.out - j);
-        if (base >= 0) {
-          const auto picked = pick(in + base, load(a.index + j) - base);
-          std::memcpy(out + j, &picked, static_cast<size_t>(n) * sizeof(T));
-        } else {
-          for (int64_t k = j; k < j + n; ++k) out[k] = in[a.index[k]];
-        }
+        const auto picked = pick_at(in, a.index + j, a.base[v]);
+        std::memcpy(out + j, &picked,
+                    static_cast<size_t>(std::min<int64_t>(kLanes, a.out - j)) * sizeof(T));
       }
       return;
     }

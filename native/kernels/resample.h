@@ -13,7 +13,7 @@ struct ResampleAxis {
   const int32_t* index = nullptr;
   const int32_t* count = nullptr;
   // For vectors of `lanes` outputs, [vector][tap]: where 2 * lanes inputs start that hold all of
-  // the tap's, or -1. Null without vectors.
+  // the tap's; -2 - b where 4 * lanes inputs from b on do; or -1. Null without vectors.
   const int32_t* base = nullptr;
   const void* weight = nullptr;  // float or double; int32 in units of 1 << -shift for bytes
   int shift = 0;

@@ -98,9 +98,11 @@ class Packed {
       for (size_t t = 0; t < width; ++t) {
         auto first = index_.begin() + static_cast<std::ptrdiff_t>(t * stride + j);
         auto [low, high] = std::minmax_element(first, first + static_cast<std::ptrdiff_t>(lanes));
-        const auto last = std::max<int32_t>(0, static_cast<int32_t>(out_.in) - reach);
-        const int32_t base = std::min(*low, last);
-        base_.push_back(*high - base < reach ? base : -1);
+        const auto in = static_cast<int32_t>(out_.in);
+        const int32_t near = std::min(*low, std::max(0, in - reach)),
+                      wide = std::min(*low, std::max(0, in - 2 * reach));
+        const bool fits = in >= 2 * reach && *high - wide < 2 * reach;
+        base_.push_back(*high - near < reach ? near : fits ? -2 - wide : -1);
       }
     out_.base = base_.data();
   }
