@@ -514,6 +514,16 @@ def test_missing_files_and_folders(tmp_path) -> None:
         lampas.load(3)  # type: ignore[arg-type]
 
 
+def test_what_is_no_binary_file(tmp_path) -> None:
+    with pytest.raises(RuntimeError, match="is a folder"):
+        lampas.save(1, tmp_path)
+    (tmp_path / "x.pt").write_bytes(b"x")
+    with open(tmp_path / "x.pt") as text, pytest.raises(TypeError, match="mode 'rb'"):
+        lampas.load(text)
+    with pytest.raises(RuntimeError, match="explicit pickle_module"):
+        lampas.load(tmp_path / "x.pt", pickle_module=pickle, weights_only=True)
+
+
 def test_pickle_and_deepcopy_go_on() -> None:
     import copy
 

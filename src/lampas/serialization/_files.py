@@ -32,7 +32,7 @@ def writing(f: PathOrFile) -> Iterator[Any]:
     the target's name. A crash at any moment leaves the old file or the new one.
 
     Raises:
-        RuntimeError: the folder of the path does not exist.
+        RuntimeError: the folder of the path does not exist; the path is a folder.
         AttributeError: `f` is neither a path nor has a ``write`` method.
     """
     if not is_path(f):
@@ -53,6 +53,8 @@ def writing(f: PathOrFile) -> Iterator[Any]:
             f"Parent directory {folder} does not exist. Create it first: "
             f"os.makedirs({folder!r}, exist_ok=True)"
         )
+    if os.path.isdir(target):
+        raise RuntimeError(f"{target} is a folder. Remedy: give the name of a file inside it")
     mode = os.stat(target).st_mode if os.path.exists(target) else None
     if mode is not None and not stat.S_ISREG(mode):
         with open(target, "wb") as file:  # a device or a pipe cannot be replaced
@@ -100,6 +102,7 @@ def reading(f: PathOrFile) -> Iterator[Any]:
     Raises:
         FileNotFoundError: there is no such file; the message names files that are called alike.
         AttributeError: `f` cannot be read or seeked.
+        TypeError: `f` is open for text.
     """
     if not is_path(f):
         for method in ("read", "seek", "tell"):
@@ -109,6 +112,11 @@ def reading(f: PathOrFile) -> Iterator[Any]:
                     "from a path or a file that is seekable. Remedy: read the data into an "
                     "io.BytesIO and load from that"
                 )
+        if isinstance(f.read(0), str):
+            raise TypeError(
+                f"{name_of(f)} is open for text, and files of tensors are bytes. Remedy: open it "
+                "with mode 'rb'"
+            )
         yield f
         return
     path = os.fspath(f)

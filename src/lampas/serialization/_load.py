@@ -129,6 +129,11 @@ def load(
             "pickle module does. Remedy: leave it out; allow classes with "
             "lampas.serialization.add_safe_globals"
         )
+    if weights_only and pickle_module is not None:
+        raise RuntimeError(
+            "Can not safely load weights when explicit pickle_module is specified. Remedy: leave it "
+            "out"
+        )
     options = _options(pickle_load_args)
     strict = weights_only is None or bool(weights_only)
     make = lambda persistent: Restorer(persistent, name_of(f), strict, tensors_only)
