@@ -197,7 +197,20 @@ Tensor share(const Tensor& v, const Tensor& x, const Tensor& y, int64_t dim, boo
   return out;
 }
 
+// The same sums in logarithms, of reals positive and negative parts apart: what the first gradient
+// is made of, for it rounds as PyTorch's does.
+Tensor share_in_logarithms(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
+  auto weighted = [&](const Tensor& log_g) {
+    Tensor part = exp(flip(logcumsumexp(flip(log_g - y, Dims{dim}), dim), Dims{dim}) + x);
+    return masked_fill(part, eq(real(x), -INFINITY), 0);
+  };
+  if (is_complex(x.dtype())) return conj(weighted(log(conj(g))));
+  Tensor size = log(abs(g)), none = full_like(size, -INFINITY);
+  return weighted(where(gt(g, 0), size, none)) - weighted(where(lt(g, 0), size, none));
+}
+
 Tensor logcumsumexp_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64_t dim) {
+  if (!recording(g, x, y)) return share_in_logarithms(g, x, y, dim);
   if (!is_half(x.dtype())) return share(g, conj(x), conj(y), dim, true);
   auto wide = [](const Tensor& t) { return to_dtype(t, DType::F32); };
   return to_dtype(share(wide(g), wide(x), wide(y), dim, true), x.dtype());

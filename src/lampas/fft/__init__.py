@@ -84,7 +84,7 @@ def _axis(x: Tensor, dim: int) -> int:
     return dim % ndim
 
 
-def _sized(x: Tensor, dims: _Ints, sizes: _Ints) -> Tensor:
+def _sized(x: Tensor, dims: _Ints, sizes: _Ints, name: str) -> Tensor:
     """Cut or padded with zeros at the end."""
     for d, n in zip(dims, sizes, strict=True):
         have = x.size(d)
@@ -94,6 +94,11 @@ def _sized(x: Tensor, dims: _Ints, sizes: _Ints) -> Tensor:
             shape = list(x.shape)
             shape[d] = n - have
             x = _C.cat([x, _C.zeros(shape, dtype=x.dtype, device=x.device)], d)
+    if x.numel() == 0:
+        raise RuntimeError(
+            f"{name}: an input of shape {tuple(x.shape)} has nothing to transform; leave empty "
+            "batches out"
+        )
     return x
 
 
@@ -145,7 +150,7 @@ def _complex(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool, name:
     if not dims:
         return x.clone()
     scale = _scale(norm, math.prod(sizes), forward)
-    return complex_to_complex(_sized(x, dims, sizes), dims, scale, forward)
+    return complex_to_complex(_sized(x, dims, sizes, name), dims, scale, forward)
 
 
 def _from_real(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool, name: str) -> Tensor:
@@ -155,7 +160,7 @@ def _from_real(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool, nam
         raise RuntimeError(f"{name} must transform at least one axis")
     _check_points(sizes, name)
     scale = _scale(norm, math.prod(sizes), forward)
-    return real_to_complex(_sized(x, dims, sizes), dims, scale, forward)
+    return real_to_complex(_sized(x, dims, sizes, name), dims, scale, forward)
 
 
 def _to_real(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool, name: str) -> Tensor:
@@ -167,7 +172,7 @@ def _to_real(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool, name:
         sizes[-1] = 2 * (x.size(dims[-1]) - 1)
     _check_points(sizes, name)
     scale = _scale(norm, math.prod(sizes), forward)
-    x = _sized(x, dims, [*sizes[:-1], sizes[-1] // 2 + 1])
+    x = _sized(x, dims, [*sizes[:-1], sizes[-1] // 2 + 1], name)
     return complex_to_real(x, dims, scale, forward, sizes[-1])
 
 

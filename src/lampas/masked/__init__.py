@@ -404,6 +404,12 @@ def norm(
     """
     _check(input, mask, "norm")
     order = 2.0 if ord is None else float(ord)
+    if not (input.dtype.is_floating_point or input.dtype.is_complex or mask is None):
+        if order == -math.inf:
+            raise AssertionError(
+                f"masked.norm: input must be floating point, got {input.dtype}, where what the "
+                "mask hides counts as infinite"
+            )
     x = input.to(_float_dtype(input, dtype))
     x = _filled(x, mask, math.inf if order < 0 else 0)
     return _C._vector_norm(x, order, _dims(input, dim), bool(keepdim))

@@ -108,6 +108,11 @@ def embedding_bag(
                 f"{offsets.dtype}"
             )
         bags, length = input.shape
+        if length == 0:
+            raise RuntimeError(
+                f"embedding_bag: an input of shape {tuple(input.shape)} has no indices in its "
+                "bags; give bags that may be empty in one row, with offsets"
+            )
         begin = lampas.arange(bags, device=input.device) * length
         end = begin + length
         input = input.reshape(-1)
