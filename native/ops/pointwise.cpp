@@ -202,7 +202,8 @@ Types types_of(const Row& r, std::span<const Operand> in) {
   DType common = result_type(in);
   if (!admits(r.kind, common)) refuse(r, common);
   // A difference takes no bools, not even beside numbers.
-  if (r.kind == Kind::Arith && in.size() == 2 && (is_bool(in[0]) || is_bool(in[1])))
+  if (r.kind == Kind::Arith && in.size() == 2 && (is_bool(in[0]) || is_bool(in[1])) &&
+      std::string_view(r.info.name) == "sub")
     refuse(r, common);
   if (r.kind == Kind::Float || r.kind == Kind::FloatC) common = float_type(common);
   bool test = r.kind == Kind::Test || r.kind == Kind::TestR;
