@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 WIDTH = 88
+ANYTHING = ["*args: Any", "**kwargs: Any"]
 
 
 def signatures(name: str, member: Any) -> list[str]:
@@ -26,6 +27,8 @@ def signatures(name: str, member: Any) -> list[str]:
     except (TypeError, ValueError):
         return []
     parts = _parameters(found)
+    if inspect.isclass(member) and "__init__" not in vars(member) and parts == ANYTHING:
+        parts = []  # what a base class takes to pass it on
     result = _annotation(found.return_annotation)
     returned = "" if inspect.isclass(member) or result in ("", "None") else f" -> {result}"
     return [_wrap(name, ", ".join(parts), returned, parts)]
