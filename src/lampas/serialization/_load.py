@@ -131,8 +131,8 @@ def load(
         )
     if weights_only and pickle_module is not None:
         raise RuntimeError(
-            "Can not safely load weights when explicit pickle_module is specified. Remedy: leave it "
-            "out"
+            "Can not safely load weights when explicit pickle_module is specified. Remedy: leave "
+            "it out"
         )
     options = _options(pickle_load_args)
     strict = weights_only is None or bool(weights_only)
