@@ -12,7 +12,7 @@ from lampas.cli.train.metrics import Evaluation, confused, per_class
 if TYPE_CHECKING:
     from lampas.cli.train.job import Job
 
-WORST = 24
+WORST = 25
 SUREST = 12
 PAIRS = 10
 _FULL_NAMES = 20  # classes; with more, a matrix shows no counts and mistakes get a table

@@ -40,6 +40,7 @@ def coloured(strengths: Any, picture: Any) -> Any:
     """uint8 ``(H, W, 3)``: the picture in dark grey, what matters from red to yellow and white."""
     import numpy as np
 
+    strengths = strengths**1.5  # most values are middling: the strong ones shall stand out
     grey = picture if picture.ndim == 2 else picture @ np.array([0.299, 0.587, 0.114])
     heat = strengths[..., None] * 3 - np.array([0.0, 1.0, 2.0])
     dim = (grey / 255 * 0.3)[..., None] * (1 - strengths[..., None])
