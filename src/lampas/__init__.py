@@ -84,6 +84,7 @@ _LAZY_FUNCTIONS = {
     **dict.fromkeys(_SETTINGS, "_settings"),
     **dict.fromkeys(_FROM_FUNCTIONAL, "nn.functional"),
     **dict.fromkeys(("SymBool", "SymFloat", "SymInt"), "_symbols"),
+    **dict.fromkeys(("TypedStorage", "UntypedStorage"), "storage"),
     **dict.fromkeys(("DisableTorchFunction", "DisableTorchFunctionSubclass"), "overrides"),
     "AcceleratorError": "_errors",
     "FileCheck": "testing._file_check",

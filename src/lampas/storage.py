@@ -77,9 +77,35 @@ class UntypedStorage:
         """Where it lives."""
         return self._bytes.device
 
+    @staticmethod
+    def from_file(filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """A storage over a file's bytes; arguments as for :func:`lampas.from_file`.
+
+        >>> import lampas, tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     _ = file.write(bytes([1, 2, 3]))
+        ...     file.flush()
+        ...     lampas.UntypedStorage.from_file(file.name, nbytes=3).tolist()
+        [1, 2, 3]
+        """
+        from lampas._library.memory import from_file
+
+        return UntypedStorage._of(from_file(filename, shared, nbytes, dtype=_C.uint8))
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
+
     def __getitem__(self, index: Any) -> Any:
-        part = self._bytes[index]
-        return part.item() if isinstance(index, int) else part.tolist()
+        """One byte; of a slice a storage over the same memory."""
+        if not isinstance(index, slice):
+            return self._bytes[index].item()
+        if index.step not in (None, 1):
+            raise RuntimeError(f"a storage has slices of step 1 alone, got {index.step}")
+        part = memoryview(self._bytes.numpy())[index]
+        new = UntypedStorage()
+        new._bytes = _C._tensor_over(part) if len(part) else _C.empty(0, dtype=_C.uint8)
+        return new
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._bytes[index] = value

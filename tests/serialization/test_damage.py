@@ -269,3 +269,49 @@ def test_metadata_both_ways(tmp_path) -> None:
         np.testing.assert_array_equal(f.get_tensor("a"), [1, 1])
     with pytest.raises(ValueError, match="metadata must be texts"):
         safetensors.save({"a": lampas.ones(1)}, {"k": 1})  # type: ignore[dict-item]
+
+
+def test_the_packages_own_functions_for_torch(tmp_path) -> None:
+    """`safetensors.torch`, unchanged, in a process where torch is Lampas."""
+    pytest.importorskip("safetensors")
+    import subprocess
+    import sys
+
+    program = """
+import lampas, lampas.alias
+lampas.alias.install()
+import torch
+from safetensors import safe_open
+from safetensors.torch import load, load_file, load_model, save, save_file, save_model
+state = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2).bfloat16(), "e": torch.ones(0, 2)}
+save_file(state, "x.safetensors", metadata={"k": "v"})
+for found in (load_file("x.safetensors"), load(save(state)), torch.load("x.safetensors")):
+    assert all(torch.equal(found[n], t) and found[n].dtype == t.dtype for n, t in state.items())
+with safe_open("x.safetensors", "pt") as f:
+    assert f.metadata() == {"k": "v"} and torch.equal(f.get_slice("a")[:, 1:], state["a"][:, 1:])
+model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+model.append(model[0])
+save_model(model, "m.safetensors")
+new = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
+new.append(new[0])
+assert load_model(new, "m.safetensors") == (set(), [])
+assert torch.equal(new[0].weight, model[0].weight)
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stdout == "done\n", done.stderr
+
+
+def test_storages_have_slices() -> None:
+    x = lampas.arange(4, dtype=lampas.int16)
+    storage = x.untyped_storage()
+    part = storage[2:6]
+    assert type(part) is lampas.UntypedStorage and part.tolist() == [1, 0, 2, 0]
+    part[0] = 9
+    assert x.tolist() == [0, 9, 2, 3] and storage[2] == 9 and storage.untyped() is storage
+    assert lampas.asarray(part, dtype=lampas.uint8).view(lampas.int16).tolist() == [9, 2]
+    assert lampas.asarray(x.storage()).tolist() == [0, 9, 2, 3] and storage[3:3].nbytes() == 0
+    with pytest.raises(RuntimeError, match="step 1"):
+        storage[::2]

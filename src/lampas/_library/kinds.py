@@ -100,6 +100,9 @@ def asarray(
     shares = True
     if isinstance(obj, Tensor):
         x = obj
+    elif is_storage(obj):  # its bytes, or the elements that it says
+        bits = obj.untyped()._bytes
+        x = bits.view(getattr(obj, "dtype", _C.uint8))
     elif hasattr(obj, "__array_interface__"):
         x = _C.as_tensor(obj)
     elif hasattr(obj, "__dlpack__"):
