@@ -12,9 +12,9 @@ from .rows import ROWS
 
 # Answer with something other than tensors, or read one value.
 _QUERIES = """
-broadcast_shapes can_cast data_ptr dense_dim dim dim_order element_size get_device is_complex
-is_conj is_contiguous is_floating_point is_inference is_neg is_nonzero is_same_size is_set_to
-is_signed is_storage is_tensor item ndimension nelement numel promote_types result_type size
+broadcast_shapes can_cast const_data_ptr data_ptr dense_dim dim dim_order element_size get_device
+is_complex is_conj is_contiguous is_floating_point is_inference is_neg is_nonzero is_same_size
+is_set_to is_signed is_storage is_tensor item ndimension nelement numel promote_types result_type size
 storage_offset stride tolist typename
 """
 # Take no tensor whose layout, gradient or type a row could vary.
@@ -30,13 +30,13 @@ randint_like randn randn_like random_ randperm rrelu svd_lowrank uniform_
 """
 # Change the tensor itself or its type alone.
 _CONVERSIONS = """
-bfloat16 bool byte cdouble cfloat char copy_ double float half int long requires_grad_ resize_
-resize_as_ set_ short to type_as zero_
+bfloat16 bool byte cdouble cfloat char copy_ double float half int long requires_grad_ resize
+resize_as set_ short to type_as zero_
 """
 # Run a Python function, iterate to a tolerance, change rows in place, or are another operator for
 # tensors that are dense, as all are: tests/surface/test_names.py.
 _OF_THEIR_OWN = """
-apply_ cond embedding_renorm_ hash_tensor lobpcg map_ map2_ slice_inverse spmm to_dense
+apply_ cond embedding_renorm_ hash_tensor lobpcg map_ map2_ module_load slice_inverse spmm to_dense
 """
 _WITHOUT = set((_QUERIES + _FACTORIES + _RANDOM + _CONVERSIONS + _OF_THEIR_OWN).split())
 

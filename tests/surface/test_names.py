@@ -93,6 +93,26 @@ def test_tensors_are_dense() -> None:
     lampas.testing.assert_close(lampas.spmm(x, x.T), x @ x.T)
 
 
+def test_states_are_loaded_into_or_assigned() -> None:
+    x, y = lampas.zeros(2), lampas.ones(2, requires_grad=True)
+    loaded = x.module_load(y.detach())
+    assert loaded.tolist() == x.tolist() == [1, 1] and x.const_data_ptr() == x.data_ptr()
+    assigned = x.module_load(y, assign=True)
+    assert assigned.data_ptr() == y.data_ptr() and not assigned.requires_grad
+
+
+def test_another_shape() -> None:
+    x = lampas.arange(6.0, requires_grad=True)
+    with pytest.warns(UserWarning, match="non-inplace resize is deprecated"):
+        y = x.resize(2, 3)
+    with pytest.warns(UserWarning, match="resize_as"):
+        z = y.t().resize_as(x)
+    (y.sum() + (z * x).sum()).backward()
+    assert z.tolist() == [0, 3, 1, 4, 2, 5] and x.grad is not None
+    with pytest.warns(UserWarning), pytest.raises(RuntimeError, match="requested resize to 2x2"):
+        x.resize(2, 2)
+
+
 # ---- hashes --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "bool"])
 def test_hashes_are_the_bits_joined(dtype: str) -> None:

@@ -219,6 +219,75 @@ def dense_dim(input: Tensor) -> int:
     return input.dim()
 
 
+@operator("const_data_ptr(Tensor input)", function=False, method=True)
+def const_data_ptr(input: Tensor) -> int:
+    """The address of the first element, for who only reads.
+
+    >>> import lampas
+    >>> x = lampas.ones(1)
+    >>> x.const_data_ptr() == x.data_ptr()
+    True
+    """
+    return input.data_ptr()
+
+
+@operator("module_load(Tensor input, Tensor other, bool assign=False)", function=False, method=True)
+def module_load(input: Tensor, other: Tensor, assign: bool = False) -> Tensor:
+    """What takes the place of a parameter or buffer when a state is loaded.
+
+    Args:
+        input: the parameter or buffer.
+        other: what the state has.
+        assign: take `other` itself; else its values are written into `input`.
+
+    >>> import lampas
+    >>> lampas.zeros(2).module_load(lampas.ones(2))
+    tensor([1., 1.])
+    """
+    return other.detach() if assign else input.copy_(other).detach()
+
+
+def _resized(name: str, input: Tensor, size: Sequence[int]) -> Tensor:
+    import warnings
+
+    warnings.warn(f"non-inplace {name} is deprecated. Remedy: reshape", stacklevel=3)
+    count = 1
+    for n in size:
+        count *= n
+    if count != input.numel():
+        raise RuntimeError(
+            f"requested resize to {'x'.join(map(str, size))} ({count} elements in total), but the "
+            f"given tensor has a size of {'x'.join(map(str, input.shape))} ({input.numel()} "
+            "elements). autograd's resize can only change the shape of a given tensor, while "
+            "preserving the number of elements."
+        )
+    return input.contiguous().view(list(size))
+
+
+@operator("resize(Tensor input, int[]* sizes)", function=False, method=True)
+def resize(input: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Another shape of as many elements; :meth:`reshape` is the one to use.
+
+    >>> import lampas, warnings
+    >>> warnings.simplefilter("ignore")
+    >>> lampas.ones(4).resize(2, 2).shape
+    torch.Size([2, 2])
+    """
+    return _resized("resize", input, sizes)
+
+
+@operator("resize_as(Tensor input, Tensor tensor)", function=False, method=True)
+def resize_as(input: Tensor, tensor: Tensor) -> Tensor:
+    """The shape of another tensor; :meth:`reshape` is the one to use.
+
+    >>> import lampas, warnings
+    >>> warnings.simplefilter("ignore")
+    >>> lampas.ones(4).resize_as(lampas.ones(2, 2)).shape
+    torch.Size([2, 2])
+    """
+    return _resized("resize_as", input, list(tensor.shape))
+
+
 # ---- hashes --------------------------------------------------------------------------------------
 @operator(
     "hash_tensor(Tensor input, int[1]? dim=None, bool keepdim=False, int mode=0)", method=True
