@@ -63,4 +63,4 @@ def test_gradients(op: Op, dtype: lampas.dtype) -> None:
             continue
         assert gradcheck(function, inputs)
         if op.grad > 1:
-            assert gradgradcheck(function, inputs, atol=1e-4)
+            assert gradgradcheck(function, inputs, atol=1e-4, fast_mode=True)
