@@ -27,6 +27,17 @@ Vector<T, kLanes ? kLanes : 1> load(const T* p) {
   return v;
 }
 
+// The first n lanes, all of them in one piece.
+template <class V, class T>
+[[gnu::always_inline]] inline void store(const V& v, int64_t n, T* to) {
+  constexpr int64_t lanes = sizeof(V) / sizeof(T);
+  if (n >= lanes) {
+    std::memcpy(to, &v, sizeof v);
+  } else {
+    for (int64_t k = 0; k < n; ++k) to[k] = v[k];
+  }
+}
+
 // ---- along a row ------------------------------------------------------------------------------
 #if !defined(__clang__)
 // Lane i: in[lane[i]] of the 2 * kLanes elements from `in`.
@@ -59,8 +70,7 @@ void across_vectors(const ResampleAxis& a, const T* in, T* out) {
       const int64_t at = t * a.stride + j;
       sum += load(weight + at) * pick_at(in, a.index + at, a.base[v * a.width + t]);
     }
-    std::memcpy(out + j, &sum,
-                static_cast<size_t>(std::min<int64_t>(kLanes, a.out - j)) * sizeof(T));
+    store(sum, a.out - j, out + j);
   }
 }
 #endif
@@ -222,8 +232,19 @@ void rows_then_columns(const Job& job, int64_t plane, int64_t first) {
 }
 
 // Rounded and within a byte.
-inline int32_t byte_of(int32_t v, int shift) {
-  return std::clamp((v + (1 << (shift - 1))) >> shift, 0, 255);
+template <class T>
+void to_bytes(const int32_t* v, int shift, int64_t n, T* out) {
+  const int32_t half = 1 << (shift - 1);
+#pragma GCC ivdep
+  for (int64_t k = 0; k < n; ++k) {
+    const int32_t rounded = (v[k] + half) >> shift;
+    out[k] = static_cast<T>(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
+  }
+}
+template <class From, class To>
+void convert(const From* in, int64_t n, To* out) {
+#pragma GCC ivdep
+  for (int64_t k = 0; k < n; ++k) out[k] = static_cast<To>(in[k]);
 }
 void bytes_band(const Job& job, int64_t plane, int64_t first) {
   const ResampleAxis &y = job.y, &x = job.x;
@@ -239,19 +260,17 @@ void bytes_band(const Job& job, int64_t plane, int64_t first) {
     const uint8_t* from = in + i * x.in;
     int32_t* to = rows.get() + (i - top) * x.out;
     int32_t* wide = x.width ? row.get() : to;
-    for (int64_t k = 0; k < x.in; ++k) wide[k] = from[k];
+    convert(from, x.in, wide);
     if (!x.width) continue;
     across(x, row.get(), to);
-    for (int64_t k = 0; k < x.out; ++k) to[k] = byte_of(to[k], x.shift);
+    to_bytes(to, x.shift, x.out, to);
   }
   for (int64_t j = first; j < first + job.rows(first); ++j, out += x.out) {
-    const int32_t* from = rows.get() + (j - top) * x.out;
     if (y.width) {
       down(y, j, rows.get(), top, x.out, sums.get());
-      for (int64_t k = 0; k < x.out; ++k)
-        out[k] = static_cast<uint8_t>(byte_of(sums.get()[k], y.shift));
+      to_bytes(sums.get(), y.shift, x.out, out);
     } else {
-      for (int64_t k = 0; k < x.out; ++k) out[k] = static_cast<uint8_t>(from[k]);
+      convert(rows.get() + (j - top) * x.out, x.out, out);
     }
   }
 }
@@ -271,8 +290,7 @@ void gather_row(const ResampleAxis& a, const Run& run, const T* in, T* out) {
     if (a.base && a.in >= 2 * kLanes) {
       for (int64_t j = 0, v = 0; j < a.out; j += kLanes, ++v) {
         const auto picked = pick_at(in, a.index + j, a.base[v]);
-        std::memcpy(out + j, &picked,
-                    static_cast<size_t>(std::min<int64_t>(kLanes, a.out - j)) * sizeof(T));
+        store(picked, a.out - j, out + j);
       }
       return;
     }

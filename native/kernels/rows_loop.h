@@ -37,6 +37,7 @@ LAMPAS_INLINE void lane_sums_of(double (&total)[kSums], int64_t n, const F& f) {
       for (int j = 0; j < kSums; ++j) lane[j][k] += s.v[j];
     }
     for (int j = 0; j < kSums; ++j) {
+#pragma GCC unroll 8
       for (int w = kWidth / 2; w; w /= 2)
         for (int k = 0; k < w; ++k) lane[j][k] += lane[j][k + w];
       total[j] += static_cast<double>(lane[j][0]);
