@@ -19,7 +19,8 @@ IMPORTS = [
     "accelerator", "backends.cuda", "backends.cudnn", "backends.mkl", "backends.mkldnn",
     "backends.mps", "backends.openmp", "cpu", "cuda.amp", "cuda.amp.autocast_mode",
     "cuda.amp.grad_scaler", "cuda.memory", "cuda.nvtx", "cuda.random", "distributed", "functional",
-    "futures", "mps", "nn.common_types", "return_types", "types", "utils.benchmark", "utils.collect_env",
+    "futures", "mps", "nn.common_types", "return_types", "types", "utils.benchmark",
+    "utils.collect_env",
     "utils.dlpack", "utils.model_zoo", "utils.weak", "xpu", "__config__",
 ]  # fmt: skip
 

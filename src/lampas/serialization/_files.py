@@ -112,7 +112,8 @@ def reading(f: PathOrFile) -> Iterator[Any]:
                     "from a path or a file that is seekable. Remedy: read the data into an "
                     "io.BytesIO and load from that"
                 )
-        if isinstance(f.read(0), str):
+        opened: Any = f
+        if isinstance(opened.read(0), str):
             raise TypeError(
                 f"{name_of(f)} is open for text, and files of tensors are bytes. Remedy: open it "
                 "with mode 'rb'"
