@@ -63,6 +63,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         )
     if min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
+    if lampas.is_autocast_enabled("cpu") and theta.dtype != lampas.float64:
+        theta = theta.to(lampas.get_autocast_dtype("cpu"))  # a product, in PyTorch
     grid: Any = theta[:, :, dims]  # the shift
     for d, n in enumerate(size[2:]):
         # Coordinate d varies along dimension d; x, the last one, stands first.
