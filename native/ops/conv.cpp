@@ -98,7 +98,7 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
            [g = save(g), x = save(x), a](const Tensor& gg, Sink& sink) {
              Tensor gv = g(), xv = x();
              if (sink.needs(0)) {
-               sink.set(0, convolution(xv, gg, Tensor(), a));
+               sink.set(0, convolution(conj(xv), gg, Tensor(), a));
              }
              if (!sink.needs(1)) return;
              ConvArgs b = a;
@@ -108,7 +108,7 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
                Dims shown = conv_output(gv, gg, b), in = spatial(xv);
                for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
              }
-             sink.set(1, cut_to(convolution(gv, gg, Tensor(), b), spatial(xv)));
+             sink.set(1, cut_to(convolution(conj(gv), gg, Tensor(), b), spatial(xv)));
            });
   return gw;
 }
@@ -149,9 +149,9 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, co
                  Dims shown = conv_output(g, k, b);
                  for (size_t i = 0; i < in.size(); ++i) b.output_padding[i] = in[i] - shown[i];
                }
-               sink.set(0, cut_to(convolution(g, k, Tensor(), b), in));
+               sink.set(0, cut_to(convolution(g, conj(k), Tensor(), b), in));
              }
-             if (sink.needs(1)) sink.set(1, conv_weight_grad(g, v, k.sizes(), a));
+             if (sink.needs(1)) sink.set(1, conv_weight_grad(g, conj(v), k.sizes(), a));
              if (sink.needs(2)) {
                Dims dims{0};
                for (int64_t d = 2; d < g.dim(); ++d) dims.push_back(d);

@@ -315,8 +315,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                sink.set(0, xs.size() == 2 ? gx : reshape(gx, xs));
              }
              if (sink.needs(1)) {
-               Tensor v = x();
-               sink.set(1, mm(adjoint(g2), v.dim() == 2 ? v : reshape(v, Dims{rows, in})));
+               Tensor v = conj(x());
+               sink.set(1, mm(t(g2), v.dim() == 2 ? v : reshape(v, Dims{rows, in})));
              }
              if (sink.needs(2)) sink.set(2, sum(g2, Dims{0}));
            });
