@@ -44,15 +44,16 @@ PAGES = [
     *_chapter("Training", "optim", "optim.lr_scheduler", "optim.swa_utils", "amp", "utils.data",
               "utils.checkpoint", "utils.tensorboard"),
     *_chapter("Distributions", "distributions", "distributions.constraints"),
-    *_chapter("Files and processes", "serialization", "serialization.safetensors", "hub",
-              "multiprocessing"),
+    *_chapter("Files and processes", "serialization", "serialization.safetensors", "utils.dlpack",
+              "hub", "multiprocessing", "futures"),
     *_chapter("Images", "vision", "vision.datasets", "vision.transforms", "vision.transforms.v2",
               "vision.transforms.functional", "vision.transforms.v2.functional", "vision.models",
               "vision.models.segmentation", "vision.models.feature_extraction",
               "vision.ops", "vision.utils", "vision.io", "vision.tv_tensors",
               by_module=("vision.models", "vision.datasets")),
-    *_chapter("Tools", "testing", "profiler", "jit", "compiler", "overrides", "cuda", "distributed",
-              "backends", "models", "alias", "cli"),
+    *_chapter("Tools", "testing", "profiler", "utils.benchmark", "jit", "compiler", "overrides",
+              "utils.weak", "cpu", "cuda", "cuda.amp", "accelerator", "distributed", "backends",
+              "backends.cuda", "backends.cudnn", "models", "alias", "cli"),
 ]  # fmt: skip
 NOT_NAMES = {"annotations", "ModuleBase", "set_global_module_hooks"}
 
