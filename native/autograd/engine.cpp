@@ -147,7 +147,8 @@ void Task::run_hooks(Node* n, std::vector<Tensor>& grads) {
     if (!grads[nr].defined()) continue;
     Tensor holder(Ref<TensorImpl>::share(t));
     AutogradMeta& m = ensure_meta(holder);
-    m.grad = m.grad.defined() ? engine_math.add(m.grad, grads[nr]) : grads[nr];
+    // A copy of its own, that may be written to.
+    m.grad = m.grad.defined() ? engine_math.add(m.grad, grads[nr]) : engine_math.clone(grads[nr]);
   }
 }
 

@@ -373,7 +373,8 @@ PyObject* frombuffer(Args& a) {
   int64_t count = a.integer(2), offset = a.integer(3);
   Tensor bytes = tensor_over(a.object(0));
   int64_t n = bytes.numel() * itemsize(bytes.dtype()), item = itemsize(d);
-  LAMPAS_CHECK_VALUE(n > 0, "both buffer length (", n, ") and count (", count, ") must not be 0");
+  LAMPAS_CHECK_VALUE(n > 0 && count != 0, "both buffer length (", n, ") and count (", count,
+                     ") must not be 0");
   LAMPAS_CHECK_VALUE(offset >= 0 && offset < n, "offset (", offset,
                      " bytes) must be non-negative and no greater than buffer length (", n,
                      " bytes) minus 1");
@@ -381,7 +382,7 @@ PyObject* frombuffer(Args& a) {
                      " bytes) after offset (", offset,
                      " bytes) must be a multiple of element size (", item, ")");
   if (count < 0) count = (n - offset) / item;
-  LAMPAS_CHECK_VALUE(offset + count * item <= n, "requested buffer length (", count, " * ", item,
+  LAMPAS_CHECK_VALUE(count <= (n - offset) / item, "requested buffer length (", count, " * ", item,
                      " bytes) after offset (", offset,
                      " bytes) must not be greater than actual buffer length (", n, " bytes)");
   LAMPAS_CHECK_VALUE(offset % item == 0, "offset (", offset,
@@ -444,6 +445,7 @@ nb::object array_interface(nb::handle h) {
   // NumPy wants a non-null address even for empty arrays.
   d["data"] = nb::make_tuple(reinterpret_cast<uintptr_t>(t.numel() ? t.data() : t.storage().data),
                              t.storage().read_only);
+  t.storage().resizable = false;  // the array has the address
   return d;
 }
 }  // namespace

@@ -233,6 +233,7 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
                    target.sizes(), " must match the existing size ", v.sizes(),
                    ": cannot assign a value of shape ", v.sizes(), " to a selection of shape ",
                    target.sizes());
+      ops::check_written_once(target, "setitem");
       ops::copy_(target, v);
     }
     return 0;

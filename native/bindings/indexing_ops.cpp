@@ -23,6 +23,9 @@ PyObject* index_put_inplace(Args& a) {
   check_inplace(a.tensor(0), "index_put_");
   std::vector<Tensor> indices;
   PyObject* seq = a.object(1);
+  LAMPAS_CHECK_TYPE(PyTuple_Check(seq) || PyList_Check(seq),
+                    "index_put_(): indices must be a tuple or list of tensors, not ",
+                    Py_TYPE(seq)->tp_name);
   for (Py_ssize_t i = 0; i < PySequence_Size(seq); ++i) {
     Owned item(checked(PySequence_GetItem(seq, i)));
     LAMPAS_CHECK_TYPE(item.get() == Py_None || is_tensor(item.get()),

@@ -227,6 +227,7 @@ Tensor normal_sized(const Args& a) {
 template <class F>
 Tensor fill(const Tensor& t, const char* op, const F& draw) {
   check_inplace(t, op);
+  ops::check_written_once(t, op);
   draw_into(t, draw);
   // What was there before has no part in the new values.
   Ref<Node> node;

@@ -172,6 +172,7 @@ Tensor fill_inplace(const Tensor& t, const Operand& v) {
 }
 Tensor copy_inplace(const Tensor& t, const Tensor& from) {
   check_inplace(t, "copy_");
+  ops::check_written_once(t, "copy_");
   ops::copy_(t, from);
   return t;
 }
@@ -207,7 +208,7 @@ constexpr Definition kRows[] = {
     {"unflatten(Tensor input, int dim, int[] sizes)", LAMPAS_FN(ops::unflatten(a.tensor(0), a.integer(1), a.ints(2))), kBoth, "Cuts one dimension into several."},
     {"expand(Tensor input, int[]* size, *, bool implicit=False)", LAMPAS_FN(ops::expand(a.tensor(0), a.ints(1))), kMethod, "Repeats dimensions of size 1 without copying."},
     {"expand_as(Tensor input, Tensor other)", LAMPAS_FN(ops::expand(a.tensor(0), a.tensor(1).sizes())), kMethod, "Expanded to other's sizes."},
-    {"broadcast_to(Tensor input, int[] size)", LAMPAS_FN(ops::expand(a.tensor(0), a.ints(1))), kBoth, "Expanded to `size`."},
+    {"broadcast_to(Tensor input, int[]* size)", LAMPAS_FN(ops::expand(a.tensor(0), a.ints(1))), kBoth, "Expanded to `size`."},
     {"permute(Tensor input, int[]* dims)", LAMPAS_FN(ops::permute(a.tensor(0), a.ints(1))), kBoth, "Dimensions in another order."},
     {"transpose(Tensor input, int dim0, int dim1)", LAMPAS_FN(ops::transpose(a.tensor(0), a.integer(1), a.integer(2))), kBoth, "Two dimensions swapped."},
     {"swapaxes(Tensor input, int axis0, int axis1)", LAMPAS_FN(ops::transpose(a.tensor(0), a.integer(1), a.integer(2))), kBoth, "Two dimensions swapped."},

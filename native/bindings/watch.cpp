@@ -172,6 +172,9 @@ struct Unary {
   static PyObject* call(PyObject* a) {
     if (!watch.active) [[likely]]
       return plain(a);
+    // ~ has an error of its own.
+    if (std::string_view(Name) == "bitwise_not" && !is_integral(tensor_of(a).dtype()))
+      return plain(a);
     return call_named(tensor_object(), Name, &a, 1);
   }
   static void install(PyNumberMethods* m, const char* method) {

@@ -62,6 +62,13 @@ void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const
   LAMPAS_CHECK(weight.size(0) % a.groups == 0, "Given groups=", a.groups,
                ", expected weight to be divisible by ", a.groups,
                " at dimension 0, but got weight of size ", weight.sizes(), " instead");
+  LAMPAS_CHECK(weight.size(0) >= a.groups, "Given groups=", a.groups,
+               ", expected weight to be at least ", a.groups,
+               " at dimension 0, but got weight of size ", weight.sizes(), " instead");
+  for (int64_t i = 0; i < n; ++i)
+    LAMPAS_CHECK(weight.size(i + 2) > 0,
+                 "kernel size should be greater than zero, but got weight of size ",
+                 weight.sizes());
   LAMPAS_CHECK(x.size(1) == c, "Given groups=", a.groups, ", weight of size ", weight.sizes(),
                ", expected input", x.sizes(), " to have ", c, " channels, but got ", x.size(1),
                " channels instead", channel_remedy(x, c, n));

@@ -14,6 +14,16 @@ bool can_cast(DType from, DType to) {
   return !(from != DType::Bool && to == DType::Bool);
 }
 
+void check_written_once(const Tensor& t, const char* op) {
+  for (int64_t i = 0; i < t.dim(); ++i)
+    LAMPAS_CHECK(
+        t.size(i) <= 1 || t.stride(i) != 0,
+        "unsupported operation: more than one element of the written-to tensor refers to a "
+        "single memory location (",
+        op, " on a tensor of shape ", t.sizes(), " and strides ", t.strides(),
+        "). Please clone() the tensor before performing the operation.");
+}
+
 void assign_inplace(const Tensor& self, const Tensor& result, const char* op) {
   if (result.is(self)) return;
   LAMPAS_CHECK(can_cast(result.dtype(), self.dtype()), op, ": result type ",
@@ -21,6 +31,7 @@ void assign_inplace(const Tensor& self, const Tensor& result, const char* op) {
                dtype_name(self.dtype()));
   LAMPAS_CHECK(result.sizes() == self.sizes(), op, ": output with shape ", self.sizes(),
                " doesn't match the broadcast shape ", result.sizes());
+  if (std::strcmp(op, "masked_fill_") != 0) check_written_once(self, op);
   copy_(self, result);
 }
 
@@ -36,7 +47,10 @@ void write_out(const Tensor& out, const Tensor& result, const char* op) {
   LAMPAS_CHECK_VALUE(!out.storage().read_only, op,
                      "(): out='s memory is read-only (it was lent by another object, a NumPy array "
                      "say). Remedy: pass a copy, out.clone()");
-  if (!(out.sizes() == result.sizes())) resize_(out, result.sizes());
+  if (out.sizes() == result.sizes())
+    check_written_once(out, op);
+  else
+    resize_(out, result.sizes());
   copy_raw(out, result);
   out.bump_version();
 }

@@ -13,4 +13,8 @@ void resize_(const Tensor& t, IntSpan sizes);
 // Whether a value of type `from` may be stored as `to`: float into int may not.
 bool can_cast(DType from, DType to);
 
+// Raises if several elements of `t` are one place in memory, as in an expanded tensor: what a write
+// of different values leaves there would depend on their order.
+void check_written_once(const Tensor& t, const char* op);
+
 }  // namespace lampas::ops

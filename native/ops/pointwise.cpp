@@ -361,6 +361,7 @@ void pointwise_(Pointwise op, std::span<const Operand> in, const double* params)
   const Tensor& self = in[0].tensor();
   std::string name = std::string(r.info.name) + "_";
   check_inplace(self, name.c_str());
+  check_written_once(self, name.c_str());
   Types t = types_of(r, in);
   LAMPAS_CHECK(can_cast(t.result, self.dtype()), name, ": result type ", dtype_name(t.result),
                " can't be cast to the desired output type ", dtype_name(self.dtype()));

@@ -142,7 +142,9 @@ def __dlpack__(
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     source = self.clone() if copy else self
-    return numpy(source).__dlpack__()
+    if dl_device is not None and tuple(dl_device) != (1, 0):
+        raise BufferError(f"__dlpack__(): the memory is on the CPU, (1, 0), not on {dl_device}")
+    return _C._to_dlpack(source, max_version is not None and tuple(max_version) >= (1, 0))
 
 
 def __dlpack_device__(self: Tensor) -> tuple[int, int]:
@@ -196,7 +198,22 @@ def _rebuild(
     cls: type,
     attributes: dict[str, Any],
 ) -> Tensor:
-    tensor = storage._tensor(dtype, size, stride, offset)
+    return _dress(storage._tensor(dtype, size, stride, offset), requires_grad, cls, attributes)
+
+
+def _rebuild_meta(
+    dtype: Any,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    requires_grad: bool,
+    cls: type,
+    attributes: dict[str, Any],
+) -> Tensor:
+    bare = _C.empty_strided(size, stride, dtype=dtype, device="meta")
+    return _dress(bare, requires_grad, cls, attributes)
+
+
+def _dress(tensor: Tensor, requires_grad: bool, cls: type, attributes: dict[str, Any]) -> Tensor:
     if cls is not Tensor:
         tensor = tensor.as_subclass(cls)
     if requires_grad:
@@ -211,6 +228,18 @@ def __reduce_ex__(self: Tensor, protocol: int) -> tuple[Any, ...]:
             "Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support "  # noqa: E501
             "crossing process boundaries. If you just want to transfer the data, call detach() on the tensor before "  # noqa: E501
             "serializing (e.g., putting it on the queue)."
+        )
+    if self.device.type == "meta":
+        return (
+            _rebuild_meta,
+            (
+                self.dtype,
+                tuple(self.shape),
+                self.stride(),
+                self.requires_grad,
+                type(self),
+                dict(self.__dict__),
+            ),
         )
     return (
         _rebuild,

@@ -152,8 +152,10 @@ def tensor_str(t: Tensor) -> str:
     tensor([[ 1.5000,  2.0000],
             [ 3.0000, -4.0000]])
     """
-    subclass = getattr(type(t), "_repr_prefix", None)
-    prefix = "tensor("
+    from lampas.nn.parameter import Parameter
+
+    own = not isinstance(t, Parameter) and type(t) is not Tensor
+    prefix = f"{type(t).__name__}(" if own else "tensor("
     before = _C._set_function_mode(None)
     recording = _C._set_grad_enabled(False)
     try:
@@ -192,4 +194,4 @@ def tensor_str(t: Tensor) -> str:
         else:
             text += ", " + note
             at += len(note) + 2
-    return (subclass or "") + text + ")"
+    return text + ")"
