@@ -169,7 +169,8 @@ CASES: dict[str, Callable[[], object]] = {
     "random": lambda: [
         lampas.manual_seed(5) and lampas.rand(100_003), lampas.randn(100_003),
         lampas.randint(0, 1000, (100_003,)), lampas.randperm(50_001),
-        lampas.rand(70_001).bernoulli(), lampas.empty(60_001).exponential_(), lampas.multinomial(lampas.rand(300), 200),
+        lampas.rand(70_001).bernoulli(), lampas.empty(60_001).exponential_(),
+        lampas.multinomial(lampas.rand(300), 200),
         F.dropout(lampas.ones(100_001), 0.3),
     ],
     "complex": lambda: [
