@@ -63,6 +63,13 @@ def test_cuda_answers_truthfully() -> None:
         cuda.graph_pool_of_mine
 
 
+def test_types_of_tensors_on_devices_are_those_of_no_object() -> None:
+    assert not isinstance(lampas.ones(1), lampas.cuda.FloatTensor)
+    assert lampas.cuda.LongTensor is lampas.cuda.LongTensor
+    with pytest.raises(TypeError, match=r"torch\.cuda\.HalfTensor not available.*use torch"):
+        lampas.cuda.HalfTensor(2)
+
+
 def test_a_loop_with_cuda_amp_trains_in_float32() -> None:
     model = nn.Linear(3, 1)
     optimizer = lampas.optim.SGD(model.parameters(), lr=0.1)

@@ -145,6 +145,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module("lampas.cuda.memory"), name)
     if name in _RANDOM:
         return getattr(importlib.import_module("lampas.cuda.random"), name)
+    if name in _TYPES:
+        return globals().setdefault(name, _type(name))
     if name == "OutOfMemoryError":
         from lampas._errors import OutOfMemoryError
 
@@ -153,6 +155,27 @@ def __getattr__(name: str) -> Any:
         f"module 'lampas.cuda' has no attribute {name!r}: Lampas runs on the CPU. Remedy: guard "
         "code for GPUs with torch.cuda.is_available()"
     )
+
+
+# Tensors and storages on a device, as old programs name them.
+_TYPES = {
+    f"{kind}{what}"
+    for what in ("Tensor", "Storage")
+    for kind in (
+        "BFloat16", "Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short"
+    )
+}  # fmt: skip
+
+
+def _type(name: str) -> type:
+    """A type that no object has; calling it is refused."""
+
+    def refuse(cls: type, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(
+            f"type torch.cuda.{name} not available. Lampas runs on the CPU; use torch.{name}"
+        )
+
+    return type(name, (), {"__new__": refuse, "__doc__": "The type of no object: for isinstance."})
 
 
 _MEMORY = {
@@ -168,7 +191,7 @@ _RANDOM = {
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MEMORY, *_RANDOM, "amp", "memory", "nvtx", "random"})
+    return sorted({*globals(), *_MEMORY, *_RANDOM, "amp", "memory", "nvtx", "random", *_TYPES})
 
 
 @contextmanager
