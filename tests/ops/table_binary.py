@@ -70,7 +70,6 @@ ROWS: list[Op] = [
         pairs(0.6, 2, 0, 2, 2),
         kinds="dci",
         result="",
-        inplace=False,
     ),
     binary("maximum", np.maximum, kinds="fib"),
     binary("minimum", np.minimum, kinds="fib"),
@@ -177,9 +176,15 @@ ROWS: list[Op] = [
         "nn.functional.mse_loss",
         lambda a, b: np.mean((a - b) ** 2),
         [call(t(2, 3), t(2, 3))],
-        kinds="f",
+        kinds="fc",
     ),
-    binary("nn.functional.l1_loss", lambda a, b: np.mean(np.abs(a - b)), [call(t(2, 3), t(2, 3))]),
+    binary(
+        "nn.functional.l1_loss",
+        lambda a, b: np.mean(np.abs(a - b)),
+        [call(t(2, 3), t(2, 3))],
+        kinds="fc",
+        result="real",
+    ),
     binary(
         "nn.functional.smooth_l1_loss", lambda a, b: np.mean(_huber(a, b)), [call(t(2, 3), t(2, 3))]
     ),

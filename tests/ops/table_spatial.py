@@ -74,6 +74,7 @@ def conv(n: int, sizes: tuple[int, ...]) -> Op:
             call(t(1, 2, *sizes), t(2, 1, *k), None, 2, 1, 2, 2),
         ],
         _conv(n),
+        kinds="fc",
         tolerance=10,
         errors=[(call(t(1, 3, *sizes), t(2, 2, *k)), RuntimeError, _NO_CHANNELS)],
     )
@@ -89,6 +90,7 @@ def transposed(n: int, sizes: tuple[int, ...]) -> Op:
             call(t(1, 1, *sizes), t(1, 1, *k), None, 2, 1, 1),
         ],
         _transposed(n),
+        kinds="fc",
         tolerance=10,
         errors=[(call(t(1, 3, *sizes), t(2, 2, *k)), RuntimeError, _NO_CHANNELS)],
     )
@@ -211,6 +213,7 @@ ROWS: list[Op] = [
         [call(t(1, 2, 4), t(2, 2, 2), t(2), [1], [0], [1], False, [0], 1)],
         lambda x, w, b, *_: _conv(1)(x, w, b),
         tolerance=10,
+        kinds="fc",
     ),
     Op(
         "conv_tbc",
@@ -222,18 +225,21 @@ ROWS: list[Op] = [
         ),
         tolerance=10,
         aliases=["nn.functional.conv_tbc"],
+        kinds="fc",
     ),
     Op(
         "nn.functional.unfold",
         [call(t(1, 2, 3, 3), 2)],
         lambda x, k: np.moveaxis(_windows(x, k, 1, 0, 1, 0, 2), (4, 5), (2, 3)).reshape(1, 8, 4),
         errors=[(call(t(1, 2, 3, 3), 7), RuntimeError, "7|size")],
+        kinds="fc",
     ),
     Op(
         "nn.functional.fold",
         [call(t(1, 4, 4), (3, 3), 2)],
         None,
         errors=[(call(t(1, 5, 4), (3, 3), 2), RuntimeError, "5")],
+        kinds="fc",
     ),
     Op(
         "nn.functional.interpolate",
@@ -309,7 +315,7 @@ ROWS: list[Op] = [
             [(0, 0)] * (x.ndim - 1) + [p],
             {"replicate": "edge", "circular": "wrap"}.get(mode, mode),
         ),
-        kinds="f",
+        kinds="fc",
         errors=[(call(t(1, 2, 3), (5, 0), "reflect"), RuntimeError, "5|[Pp]adding")],
     ),
     Op(
@@ -361,6 +367,7 @@ ROWS: list[Op] = [
         [call(t(2, 4), (4,), t(4), 1e-5)],
         lambda x, s, w, e: x / np.sqrt((x * x).mean(-1, keepdims=True) + e) * w,
         tolerance=10,
+        kinds="fc",
     ),
     Op(
         "nn.functional.local_response_norm",
@@ -375,5 +382,6 @@ ROWS: list[Op] = [
         [call(t(2, 3)), call(t(2, 3), 1.0, 0)],
         lambda x, p=2.0, dim=1: x / np.linalg.norm(x, p, dim, keepdims=True),
         tolerance=5,
+        kinds="fc",
     ),
 ]
