@@ -128,7 +128,7 @@ def __getattr__(name: str) -> _Any:
         return getattr(_importlib.import_module(f"lampas.{_LAZY_FUNCTIONS[name]}"), name)
     if _inplace.is_inplace(name):
         return globals().setdefault(name, _inplace.function(name))
-    if name.endswith("Tensor") and name in (types := _legacy_types()):
+    if name.endswith(("Tensor", "Storage")) and name in (types := _legacy_types()):
         globals().update(types)
         return types[name]
     # Subpackages that most programs never touch are imported when first used.

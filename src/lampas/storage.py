@@ -177,5 +177,21 @@ class TypedStorage:
     def __setitem__(self, index: Any, value: Any) -> None:
         self._view()[index] = value
 
+    def element_size(self) -> int:
+        """Bytes of an element."""
+        return self.dtype.itemsize
+
+    def fill_(self, value: Any) -> TypedStorage:
+        """Writes one value into every element."""
+        self._view().fill_(value)
+        return self
+
+    @property
+    def device(self) -> _C.device:
+        """Where it lives."""
+        return self._untyped_storage.device
+
     def __repr__(self) -> str:
-        return f"TypedStorage({self.tolist()}, dtype={self.dtype})"
+        shown = "\n ".join(str(v) for v in self.tolist())
+        kind = f"torch.storage.TypedStorage(dtype={self.dtype}, device={self.device})"
+        return f" {shown}\n[{kind} of size {self.size()}]"

@@ -15,7 +15,7 @@ _QUERIES = """
 broadcast_shapes can_cast const_data_ptr data_ptr dense_dim dim dim_order element_size get_device
 is_complex is_conj is_contiguous is_floating_point is_inference is_neg is_nonzero is_same_size
 is_set_to is_signed is_storage is_tensor item ndimension nelement numel promote_types result_type
-size storage_offset stride tolist typename
+size storage_offset storage_type stride tolist typename
 """
 # Take no tensor whose layout, gradient or type a row could vary.
 _FACTORIES = """

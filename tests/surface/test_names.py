@@ -113,6 +113,43 @@ def test_another_shape() -> None:
         x.resize(2, 2)
 
 
+def test_legacy_storages(tmp_path) -> None:
+    x = lampas.ones(2)
+    assert isinstance(x.storage(), lampas.FloatStorage) and x.storage_type() is lampas.FloatStorage
+    assert not isinstance(x.storage(), lampas.DoubleStorage)
+    made = lampas.FloatStorage([1, 2])
+    assert type(made) is lampas.TypedStorage and made.tolist() == [1, 2] and len(made) == 2
+    assert len(lampas.LongStorage()) == 0 and len(lampas.LongStorage(3)) == 3
+    assert lampas.HalfStorage(2).fill_(3).tolist() == [3, 3] and made.element_size() == 4
+    assert repr(made).splitlines()[:2] == [" 1.0", " 2.0"]
+    data = lampas.ByteStorage.from_buffer(b"abc")
+    assert lampas.ByteTensor(data).tolist() == [97, 98, 99]
+    over = lampas.FloatTensor(x.untyped_storage())
+    over[0] = 5
+    assert x.tolist() == [5, 1]
+    with pytest.raises(RuntimeError, match="type Float or an UntypedStorage, but got type Byte"):
+        lampas.FloatTensor(data)
+    np.arange(3.0).tofile(tmp_path / "x")
+    assert lampas.DoubleStorage.from_file(tmp_path / "x", size=3).tolist() == [0, 1, 2]
+
+
+def test_legacy_storages_of_bytes() -> None:
+    raw = bytes(range(16))
+    for order, letter in (("little", "<"), ("big", ">")):
+        got = lampas.IntStorage.from_buffer(raw, order, 2, 4)
+        assert got.tolist() == np.frombuffer(raw, letter + "i4")[1:3].tolist()
+    pair = np.array([1 + 2j], ">c8").tobytes()
+    assert lampas.ComplexFloatStorage.from_buffer(pair, "big").tolist() == [1 + 2j]
+    for args, text in (
+        ((raw,), "byte_order"),
+        ((raw, "middle"), "byte_order"),
+        ((raw, "big", 5), "16 bytes"),
+        ((raw[:3], "big"), "pieces of 4"),
+    ):
+        with pytest.raises(RuntimeError, match=text):
+            lampas.IntStorage.from_buffer(*args)
+
+
 # ---- hashes --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int8", "int64", "bool"])
 def test_hashes_are_the_bits_joined(dtype: str) -> None:

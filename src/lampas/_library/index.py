@@ -251,6 +251,7 @@ METHODS: dict[str, str] = {
     "slice_scatter": "_library.diagonals",
     "slogdet": "_library.linear_algebra",
     "stft": "_library.spectral",
+    "storage_type": "_library.memory",
     "svd": "_library.linear_algebra_factors",
     "take_along_dim": "_library.scatters",
     "tensor_split": "_library.splitting",

@@ -219,6 +219,20 @@ def dense_dim(input: Tensor) -> int:
     return input.dim()
 
 
+@operator("storage_type(Tensor input)", function=False, method=True)
+def storage_type(input: Tensor) -> type:
+    """The legacy type of its storage.
+
+    >>> import lampas
+    >>> lampas.ones(1).storage_type() is lampas.FloatStorage
+    True
+    """
+    import lampas
+
+    kind: type = getattr(lampas, input.type().removeprefix("torch.")[:-6] + "Storage")
+    return kind
+
+
 @operator("const_data_ptr(Tensor input)", function=False, method=True)
 def const_data_ptr(input: Tensor) -> int:
     """The address of the first element, for who only reads.
