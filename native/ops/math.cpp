@@ -273,7 +273,7 @@ Tensor polygamma(int64_t n, const Tensor& a) {
   };
   double factor = std::tgamma(s) * (n % 2 ? 1 : -1);
   const int item = itemsize(x.dtype());
-  for (int64_t i = 0; i < x.numel(); ++i) {
+  for (int64_t i = 0; i < x.numel() && !x.is_meta(); ++i) {
     double v = load_scalar(x.dtype(), static_cast<char*>(x.data()) + i * item).to_double();
     Scalar(factor * zeta(v)).store(x.dtype(), static_cast<char*>(y.data()) + i * item);
   }

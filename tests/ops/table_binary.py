@@ -161,7 +161,6 @@ ROWS: list[Op] = [
         inplace=False,
         errors=[(call(t(2), t(2), t(2)), RuntimeError, "bool")],
     ),
-    Op("polygamma", [call(0, t(3, lo=1.5, hi=4)), call(1, t(lo=1.5, hi=4))], kinds="d"),
     Op(
         "mvlgamma",
         [call(t(2, 3, lo=3, hi=5), 2)],

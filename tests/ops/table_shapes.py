@@ -269,8 +269,18 @@ ROWS: list[Op] = [
         result="",
         strided=False,
     ),
-    move("nn.functional.pixel_shuffle", None, call(t(1, 4, 2, 3), 2)),
-    move("nn.functional.pixel_unshuffle", None, call(t(1, 1, 4, 2), 2)),
+    move(
+        "nn.functional.pixel_shuffle",
+        lambda x, r: x.reshape(1, r, r, 2, 3).transpose(0, 3, 1, 4, 2).reshape(1, 1, 4, 6),
+        call(t(1, 4, 2, 3), 2),
+        errors=[(call(t(1, 3, 2, 2), 2), RuntimeError, "3|divisible")],
+    ),
+    move(
+        "nn.functional.pixel_unshuffle",
+        lambda x, r: x.reshape(1, 2, r, 1, r).transpose(0, 2, 4, 1, 3).reshape(1, 4, 2, 1),
+        call(t(1, 1, 4, 2), 2),
+        errors=[(call(t(1, 1, 3, 2), 2), RuntimeError, "3|divisible")],
+    ),
     move(
         "constant_pad_nd",
         lambda x, p, v: np.pad(x, ((0, 0), p), constant_values=v),

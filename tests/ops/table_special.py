@@ -108,6 +108,16 @@ ROWS: list[Op] = [
         kinds="d",
     ),
     Op(
+        "polygamma",
+        [call(n, t(3, lo=1.5, hi=4)) for n in range(4)],
+        known("polygamma"),
+        kinds="d",
+        tolerance=3,
+        errors=[(call(-1, t(2)), RuntimeError, "negative")],
+    ),
+    Op("digamma", [call(t(2, 3, lo=0.3, hi=4)), call(t(5, lo=-2.4, hi=-1.6))], known("digamma")),
+    Op("erfinv", [call(t(2, 3, lo=-0.9, hi=0.9)), call(t())], known("erfinv")),
+    Op(
         "igamma",
         [call(t(2, 3, lo=0.5, hi=4, grad=False), t(3, lo=0.5, hi=4))],
         known("gammainc"),

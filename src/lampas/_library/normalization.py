@@ -21,6 +21,13 @@ def _wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (_C.float16, _C.bfloat16) else x
 
 
+def _check_floating(x: Tensor, name: str) -> None:
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(
+            f'"{name}" not implemented for {x.dtype}. Remedy: input.float()'
+        )
+
+
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Sequence[int]) -> Tensor:
     if weight is not None:
         x = x * _wide(weight).reshape(shape)
@@ -56,6 +63,7 @@ def native_layer_norm(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
                 f"{list(t.shape)} and normalized_shape = {shape}"
             )
+    _check_floating(input, "native_layer_norm")
     x = _wide(input)
     mean, scale = _moments(x, list(range(-len(shape), 0)), eps)
     y = _affine((x - mean) * scale, weight, bias, shape)
@@ -94,6 +102,7 @@ def native_group_norm(
             f"Expected X.numel() == N * C * HxW, but got {input.numel()} elements for N = {N}, "
             f"C = {C}, HxW = {HxW}"
         )
+    _check_floating(input, "native_group_norm")
     x = _wide(input).reshape(N, group, C // group * HxW)
     mean, scale = _moments(x, [-1], eps)
     y = ((x - mean) * scale).reshape(input.shape)
@@ -129,10 +138,7 @@ def native_batch_norm(
     >>> lampas.native_batch_norm(x, None, None, None, None, True, 0.1, 0.0)[1]
     tensor([2.])
     """
-    if not input.dtype.is_floating_point:
-        raise NotImplementedError(
-            f'"native_batch_norm" not implemented for {input.dtype}. Remedy: input.float()'
-        )
+    _check_floating(input, "native_batch_norm")
     if input.dim() < 2:
         raise RuntimeError(f"native_batch_norm: expected [N, C, ...], got {list(input.shape)}")
     channels = input.size(1)

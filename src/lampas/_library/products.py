@@ -38,6 +38,11 @@ def _axes(dims: Any, a: Tensor, b: Tensor) -> tuple[list[int], list[int]]:
                 f"tensordot expects dims to be int or a pair of lists of dimensions, got {dims}"
             )
         left, right = ([d] if isinstance(d, int) else [int(i) for i in d] for d in dims)
+    elif not isinstance(dims, int):
+        raise RuntimeError(
+            "tensordot expects dims to be int or a pair of lists of dimensions, got "
+            f"{type(dims).__name__} {dims!r}"
+        )
     else:
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")

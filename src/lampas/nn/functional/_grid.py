@@ -11,7 +11,7 @@ import lampas
 from lampas import _C
 from lampas._tensor import Tensor
 
-from ._checked import checked
+from ._checked import check_floating, checked
 
 __all__ = [
     "GRID_SAMPLE_INTERPOLATION_MODES", "GRID_SAMPLE_PADDING_MODES", "affine_grid", "grid_sample",
@@ -208,6 +208,7 @@ def _check(input: Tensor, grid: Tensor, mode: str, dims: int) -> None:
         )
     if mode == "bicubic" and dims != 2:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    check_floating(input, "grid_sampler")
     if input.dtype != grid.dtype:
         raise RuntimeError(
             "grid_sampler(): expected input and grid to have same dtype, but input has "
