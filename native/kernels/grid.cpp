@@ -8,7 +8,7 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-constexpr int64_t kBlock = 128;   // points whose neighbours are looked up at once
+constexpr int64_t kBlock = 256;   // points whose neighbours are looked up at once
 constexpr int kMost = 16;         // neighbours of a point
 constexpr int64_t kChannels = 4;  // channels of a task that spreads gradients
 
@@ -200,17 +200,23 @@ struct Job {
     for (int64_t c = 0; c < s.channels; ++c) {
       const T* from = in + (image * s.channels + c) * plane();
       T* to = out + (image * s.channels + c) * s.points + block * kBlock;
-      T sum[kBlock] = {};
       for (int k = 0; k < near.taps; ++k) {
         const T* w = near.weight[k];
         const int32_t* index = near.index[k];
+        if (k == 0) {
 #pragma GCC ivdep
-        for (int64_t j = 0; j < n; ++j) {
-          const T v = w[j] * from[index[j]];
-          sum[j] += w[j] == 0 ? T(0) : v;
+          for (int64_t j = 0; j < n; ++j) {
+            const T v = w[j] * from[index[j]];
+            to[j] = w[j] == 0 ? T(0) : v;
+          }
+        } else {
+#pragma GCC ivdep
+          for (int64_t j = 0; j < n; ++j) {
+            const T v = w[j] * from[index[j]];
+            to[j] += w[j] == 0 ? T(0) : v;
+          }
         }
       }
-      std::copy_n(sum, n, to);
     }
   }
   void grid_block(int64_t image, int64_t block, Axis<T>* axes, Neighbours<T>& near) const {
