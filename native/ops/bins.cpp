@@ -84,7 +84,10 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool
 }
 
 Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
-  LAMPAS_CHECK(x.dim() == 1 && is_integral(x.dtype()) && x.dtype() != DType::Bool,
+  LAMPAS_CHECK_KIND(NotImplemented, !is_floating(x.dtype()) && !is_complex(x.dtype()),
+                    "\"bincount_cpu\" not implemented for '", dtype_name(x.dtype()),
+                    "'. Remedy: input.long()");
+  LAMPAS_CHECK(x.dim() == 1 && x.dtype() != DType::Bool,
                "bincount only supports 1-d non-negative integral inputs.");
   LAMPAS_CHECK(minlength >= 0, "minlength should be >= 0");
   Tensor at = plain(to_dtype(x.alias(), DType::I64));

@@ -37,7 +37,7 @@ void join_rows(const std::vector<Tensor>& parts, const Tensor& out, int64_t dim)
 }  // namespace
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
-  LAMPAS_CHECK(!tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
+  LAMPAS_CHECK_VALUE(!tensors.empty(), "torch.cat(): expected a non-empty list of Tensors");
   const Tensor* model = nullptr;
   DType dtype = tensors[0].dtype();
   for (const Tensor& t : tensors) {
