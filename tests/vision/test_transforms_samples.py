@@ -224,3 +224,22 @@ def test_deep_grey_pictures_are_not_white(tmp_path: Any) -> None:
     assert whole.dtype == lampas.int32
     assert np.array_equal(whole[0].numpy(), values)
     assert np.array_equal(v1.ToTensor()(Image.open(path))[0].numpy(), values)
+
+
+@pytest.mark.parametrize("module", [v1, v2])
+@pytest.mark.parametrize("size", [(6, 6), (8, 5), (12, 9)])
+def test_random_crops_of_batches_are_those_of_images(module: Any, size: tuple[int, int]) -> None:
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    from lampas.vision.transforms._batch import Spec, plan
+
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 8, 9, 3)).astype(np.uint8)
+    crop = module.Compose([module.RandomCrop(size, padding=2), v1.ToTensor()])
+    made = plan(crop, Spec(True, 3, 8, 9, lampas.uint8))
+    assert not made.rest
+    lampas.manual_seed(7)
+    batch = made.run(lampas.tensor(pixels))
+    lampas.manual_seed(7)
+    single = [crop(Image.fromarray(image)) for image in pixels]
+    assert batch.equal(lampas.stack(single))

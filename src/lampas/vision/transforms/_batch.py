@@ -259,7 +259,7 @@ def _random_crop(transform: G.RandomCrop, spec: Spec) -> Step | None:
     rows, columns = _axes(spec)
 
     def draw() -> tuple[int, int, int, int]:
-        return G.RandomCrop._place(height, width, size)
+        return transform._drawn(height, width)
 
     def apply(batch: lampas.Tensor, drawn: list[Any]) -> lampas.Tensor:
         pixels, shape = batch.numpy(), list(batch.shape)

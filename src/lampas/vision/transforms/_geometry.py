@@ -174,6 +174,10 @@ class RandomCrop(_Geometric):
         left = below(width - wanted_w + 1)
         return top, left, wanted_h, wanted_w
 
+    def _drawn(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """A random place in an image that is already padded."""
+        return self._place(height, width, self.size)
+
     def forward(self, img: Any) -> Any:
         if self.padding is not None:
             img = F.pad(img, self.padding, self.fill, self.padding_mode)

@@ -85,6 +85,16 @@ class Pad(Transform, v1.Pad):
 class RandomCrop(Transform, v1.RandomCrop):
     """Cuts ``size`` out at a random place; see version 1 for the arguments."""
 
+    _in_batches = v1.RandomCrop
+
+    def _drawn(self, height: int, width: int) -> tuple[int, int, int, int]:
+        top = left = 0
+        if height > self.size[0]:
+            top = int(lampas.randint(0, height - self.size[0] + 1, size=()))
+        if width > self.size[1]:
+            left = int(lampas.randint(0, width - self.size[1] + 1, size=()))
+        return top, left, self.size[0], self.size[1]
+
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Padding and place."""
         height, width = query_size(flat_inputs)
@@ -100,12 +110,7 @@ class RandomCrop(Transform, v1.RandomCrop):
                 f"Required crop size {(want_h, want_w)} is larger than padded input image size "
                 f"{(height, width)}; pad_if_needed=True widens the image"
             )
-        top = left = 0
-        if height > want_h:
-            top = int(lampas.randint(0, height - want_h + 1, size=()))
-        if width > want_w:
-            left = int(lampas.randint(0, width - want_w + 1, size=()))
-        return {"sides": sides, "place": (top, left, want_h, want_w)}
+        return {"sides": sides, "place": self._drawn(height, width)}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if any(params["sides"]):
