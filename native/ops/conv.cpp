@@ -46,6 +46,10 @@ void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const
     LAMPAS_CHECK(a.padding[i] >= 0, "negative padding is not supported");
     LAMPAS_CHECK(a.stride[i] > 0, "non-positive stride is not supported");
     LAMPAS_CHECK(a.dilation[i] > 0, "dilation should be greater than zero");
+    // Beyond this the arithmetic of sizes would overflow.
+    for (int64_t v : {a.stride[i], a.padding[i], a.dilation[i]})
+      LAMPAS_CHECK(v < int64_t{1} << 31,
+                   "convolution: stride, padding and dilation must be less than 2^31, got ", v);
     LAMPAS_CHECK(
         !a.transposed || a.output_padding[i] < std::max(a.stride[i], a.dilation[i]),
         "output padding must be smaller than either stride or dilation, but got output_padding ",

@@ -96,6 +96,10 @@ Dims pooled(const Tensor& x, const PoolArgs& a, const char* op) {
                  a.kernel);
     LAMPAS_CHECK(a.stride[i] > 0, op, ": stride should be greater than zero, but got ", a.stride);
     LAMPAS_CHECK(a.padding[i] >= 0, "pad must be non-negative, but got pad: ", a.padding[i]);
+    // Beyond this the arithmetic of sizes would overflow.
+    for (int64_t v : {a.kernel[i], a.stride[i], a.padding[i], a.dilation[i]})
+      LAMPAS_CHECK(v < int64_t{1} << 31, op,
+                   ": kernel size, stride, padding and dilation must be less than 2^31, got ", v);
     LAMPAS_CHECK(a.padding[i] * 2 <= (a.kernel[i] - 1) * a.dilation[i] + 1,
                  "pad should be at most half of effective kernel size, but got pad=", a.padding[i],
                  ", kernel_size=", a.kernel[i], " and dilation=", a.dilation[i]);
