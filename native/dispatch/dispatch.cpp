@@ -52,7 +52,6 @@ const kernels::Table& dispatch() {
     kernels::Table t{};
     switch (isa()) {
 #if defined(__x86_64__)
-      case Isa::Amx:
       case Isa::Avx512:
         kernels::avx512::fill(t);
         break;

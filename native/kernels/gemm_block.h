@@ -33,7 +33,7 @@ struct Block {
 
   // R rows, all NR columns of C; the columns beyond `cols` are dropped on the way out.
   template <int R>
-  static void block(const Tile& t, int cols) {
+  [[gnu::noinline]] static void block(const Tile& t, int cols) {
     V acc[R][kNV] = {};
     const T *a = t.a, *b = t.b;
     for (int64_t p = 0; p < t.k; ++p, a += t.a_cs, b += t.b_rs) {

@@ -1,7 +1,7 @@
 // The kernels' plain header: one table of function pointers, filled once at start-up for the chosen
 // instruction set. Kernels see raw pointers and sizes, never a Tensor, and never throw.
 // Every kernels/*.cpp is compiled once per instruction set with LAMPAS_ISA naming its namespace
-// (base, avx2, avx512, amx) and defines `void fill_<family>(Table&)` in
+// (base, avx2, avx512) and defines `void fill_<family>(Table&)` in
 // lampas::kernels::LAMPAS_ISA.
 #pragma once
 #include <cstddef>

@@ -18,7 +18,6 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
@@ -273,15 +272,6 @@ uint64_t enabled_states() {  // XCR0: the register files that the system saves
   return static_cast<uint64_t>(high) << 32 | low;
 }
 
-bool request_amx() {
-#if defined(__linux__)
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
-#else
-  return false;
-#endif
-}
-
 void detect_features(CpuInfo& info) {
   const auto bit = [](unsigned word, int i) { return (word >> i & 1) != 0; };
   std::array<char, 13> vendor{};
@@ -320,26 +310,24 @@ void detect_features(CpuInfo& info) {
   f.amx_int8 = tiles && bit(seven.d, 25);
 }
 #else
-bool request_amx() { return false; }
 void detect_features(CpuInfo&) {}
 #endif
 
 Isa best_isa(const CpuFeatures& f) {
   if (!(f.avx2 && f.fma && f.f16c)) return Isa::Base;
   if (!(f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl)) return Isa::Avx2;
-  const bool amx = f.amx_tile && f.amx_bf16 && f.avx512_bf16;
-  return amx ? Isa::Amx : Isa::Avx512;
+  return Isa::Avx512;
 }
 
 // LAMPAS_ISA lowers the choice; asking for more than there is gives what there is.
 Isa wanted_isa(Isa best) {
   const char* value = std::getenv("LAMPAS_ISA");
   if (!value || !*value) return best;
-  for (Isa isa : {Isa::Base, Isa::Avx2, Isa::Avx512, Isa::Amx}) {
+  for (Isa isa : {Isa::Base, Isa::Avx2, Isa::Avx512}) {
     if (std::strcmp(value, isa_name(isa)) == 0) return std::min(isa, best);
   }
   fail(ErrorKind::Value, "LAMPAS_ISA=", value,
-       ": no such instruction set; use base, avx2, avx512 or amx, or leave it unset");
+       ": no such instruction set; use base, avx2 or avx512, or leave it unset");
 }
 
 CpuInfo detect() {
@@ -353,7 +341,6 @@ CpuInfo detect() {
 #endif
   detect_features(info);
   info.best = best_isa(info.features);
-  if (info.best == Isa::Amx && !request_amx()) info.best = Isa::Avx512;
   detect_cores(info);
   detect_memory(info);
   detect_caches(info);
@@ -363,7 +350,7 @@ CpuInfo detect() {
 }  // namespace
 
 const char* isa_name(Isa isa) {
-  constexpr const char* names[] = {"base", "avx2", "avx512", "amx"};
+  constexpr const char* names[] = {"base", "avx2", "avx512"};
   return names[static_cast<int>(isa)];
 }
 

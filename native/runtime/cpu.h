@@ -7,8 +7,8 @@
 namespace lampas {
 
 // Instruction sets that kernels are built for, each containing the one before.
-enum class Isa : uint8_t { Base, Avx2, Avx512, Amx };
-const char* isa_name(Isa isa);  // "base", "avx2", "avx512", "amx"
+enum class Isa : uint8_t { Base, Avx2, Avx512 };
+const char* isa_name(Isa isa);  // "base", "avx2", "avx512"
 
 struct CpuFeatures {  // each one: in the processor and enabled by the system
   bool avx2 = false, fma = false, f16c = false;
@@ -32,7 +32,7 @@ struct CpuInfo {
   uint64_t memory_limit = 0;        // RAM or the cgroup's limit, whichever is lower
 };
 
-// Detected once, at first use; asks the system for AMX where there is AMX.
+// Detected once, at first use.
 const CpuInfo& cpu_info();
 
 // The one to use: the best, or a lower one where LAMPAS_ISA asks for it. Throws Error{Value} where
