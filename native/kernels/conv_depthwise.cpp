@@ -14,7 +14,7 @@ template <class T>
 struct Depthwise {
   using V = typename Block<T>::V;
   static constexpr int64_t lanes = Block<T>::lanes;
-  static constexpr int kRows = 4;  // output rows at a time
+  static constexpr int kRows = 7;  // output rows at a time: as many sums go on side by side
 
   const ConvShape& s;
   const T *x, *w, *bias;  // of the gradient: w is gy
@@ -110,6 +110,8 @@ struct Depthwise {
       int64_t h = 0;
       for (; h + kRows <= s.out[1]; h += kRows)
         output_rows<kRows>(from + h * down, offsets, filter, start, to + h * s.out[2], down);
+      for (; h + 3 <= s.out[1]; h += 3)
+        output_rows<3>(from + h * down, offsets, filter, start, to + h * s.out[2], down);
       for (; h < s.out[1]; ++h)
         output_rows<1>(from + h * down, offsets, filter, start, to + h * s.out[2], down);
     }

@@ -11,7 +11,7 @@ inline int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size
 
 inline void run_tasks(int64_t n, void (*task)(void*, int64_t), void* job, const Env& env,
                       double flops) {
-  if (flops > 400000 && n > 1) return env.parallel(n, task, job);
+  if (flops > 200000 && n > 1) return env.parallel(n, task, job);
   for (int64_t i = 0; i < n; ++i) task(job, i);
 }
 

@@ -36,6 +36,7 @@ struct Correlate {
         std::clamp<int64_t>((192 << 10) / static_cast<int64_t>(sizeof(T)) / one, 1, s.out[1]);
     parts = std::max(blocks_of(s.out[1], fit), std::min(blocks_of(16, s.images), s.out[1]));
     rows = blocks_of(s.out[1], parts);
+    if (rows > 4) rows = rows / 4 * 4;  // pairs of vectors leave nothing over
     parts = blocks_of(s.out[1], rows);
   }
   bool run() {
