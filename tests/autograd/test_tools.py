@@ -122,9 +122,9 @@ def test_checkpoints_of_a_chain() -> None:
 # ---- anomalies ----------------------------------------------------------------------------------
 def test_an_anomaly_points_at_the_line_of_the_forward_call() -> None:
     x = leaf(0.0, 1.0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.warns(UserWarning, match="Anomaly Detection has been enabled") as records:
         mode = lampas.autograd.detect_anomaly()
+    assert [r.filename for r in records] == [__file__]
     with mode:
         y = lampas.sqrt(x) * 0  # the line that is to blame
         with (

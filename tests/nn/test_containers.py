@@ -36,7 +36,8 @@ def test_sequential_with_names() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [([nn.ReLU()], r"unpack the list"), (nn.ReLU, r"create it: ReLU\(\.\.\.\)"),
-     (lampas.relu, "is not a Module subclass")],
+     (lampas.relu, r"^lampas\.relu is not a Module subclass: argument 0 is the function relu"),
+     (3, r"int is not a Module subclass$")],
 )  # fmt: skip
 def test_what_is_no_module_is_explained(value, text) -> None:
     with pytest.raises(TypeError, match=text):

@@ -163,8 +163,10 @@ def _check_factor(other: Any) -> None:
 
 
 def _not_a_module(value: Any, position: int) -> str:
-    name = getattr(value, "__name__", None) or type(value).__name__
-    text = f"{type(value).__module__}.{type(value).__qualname__} is not a Module subclass"
+    # Functions and classes have a name of their own.
+    owner = value if hasattr(value, "__name__") else type(value)
+    name = owner.__name__
+    text = f"{owner.__module__}.{name} is not a Module subclass"
     if isinstance(value, (list, tuple)):
         return f"{text}; unpack the list: nn.Sequential(*layers)"
     if isinstance(value, type):
