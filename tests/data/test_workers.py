@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -267,6 +268,15 @@ def test_batches_leave_nothing_in_shared_memory() -> None:
 
 
 # ---- whole batches -----------------------------------------------------------------------------
+
+
+def test_workers_close_what_they_opened(capfd: pytest.CaptureFixture[str]) -> None:
+    def warn(_: int) -> None:
+        warnings.simplefilter("always", ResourceWarning)
+
+    for workers in (1, 2):
+        assert len(list(D.DataLoader(range(8), 2, num_workers=workers, worker_init_fn=warn))) == 4
+    assert capfd.readouterr().err == ""
 
 
 def test_workers_fetch_whole_batches_of_what_single_samples_give() -> None:

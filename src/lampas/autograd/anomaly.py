@@ -10,8 +10,8 @@ from lampas import _C
 class detect_anomaly:
     """In this block every node remembers the Python lines of its forward call.
 
-    An error in backward then shows them, and a NaN gradient is an error (check_nan). A warning says that
-    programs are slower with it.
+    An error in backward then shows them, and a NaN gradient is an error (check_nan). A warning says
+    that programs are slower with it.
     """
 
     def __init__(self, check_nan: bool = True) -> None:

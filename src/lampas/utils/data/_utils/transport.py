@@ -138,6 +138,11 @@ class Sender:
                 block[start : start + size] = view
             self.connection.send_bytes(block)
 
+    def close(self) -> None:
+        """Closes what was opened here; the connection is still read from."""
+        if self.socket is not None:
+            self.socket.close()
+
 
 class Receiver:
     """The main process's end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any, NamedTuple, NoReturn
 
 # Seconds after which an idle worker looks whether its parent is still there.
@@ -184,7 +185,8 @@ def worker_main(setup: WorkerSetup, connection: Any, not_mine: list[Any]) -> Non
     global _worker_info
     _worker_info = WorkerInfo(setup.worker_id, setup.num_workers, _seed(setup), setup.dataset)
     try:
-        _serve(setup, connection, Sender(connection))
+        with closing(Sender(connection)) as sender:
+            _serve(setup, connection, sender)
     except (BrokenPipeError, ConnectionResetError):
         pass  # the main process is gone or no longer interested
 
