@@ -273,6 +273,7 @@ def test_batches_leave_nothing_in_shared_memory() -> None:
 def test_workers_close_what_they_opened(capfd: pytest.CaptureFixture[str]) -> None:
     def warn(_: int) -> None:
         warnings.simplefilter("always", ResourceWarning)
+        warnings.showwarning = lambda text, *_: print(text, file=sys.__stderr__, flush=True)
 
     for workers in (1, 2):
         assert len(list(D.DataLoader(range(8), 2, num_workers=workers, worker_init_fn=warn))) == 4
