@@ -270,6 +270,20 @@ def test_batches_leave_nothing_in_shared_memory() -> None:
 # ---- whole batches -----------------------------------------------------------------------------
 
 
+def test_kept_batches_do_not_run_out_of_descriptors() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = max(int(fd) for fd in os.listdir("/dev/fd")) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(few, soft), hard))
+    try:
+        samples = lampas.arange(60.0)[:, None].expand(60, 20_000)
+        kept = list(D.DataLoader(D.TensorDataset(samples), 1, num_workers=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [float(batch[0, -1]) for (batch,) in kept] == list(range(60))
+
+
 def test_workers_close_what_they_opened(capfd: pytest.CaptureFixture[str]) -> None:
     def warn(_: int) -> None:
         warnings.simplefilter("always", ResourceWarning)

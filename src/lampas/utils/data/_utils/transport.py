@@ -197,6 +197,8 @@ class Receiver:
             block = _Block(fds[0], total)
             _mappings.add(block)
             return block
+        except OSError:  # no descriptor for the mapping, which duplicates it
+            return _copied(fds[0], total)
         finally:
             os.close(fds[0])
 
