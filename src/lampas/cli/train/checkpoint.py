@@ -36,7 +36,7 @@ class Progress:
     step: int = 0  # steps done in the epoch that is not
     loss: float = 0.0  # sums over these steps' images
     correct: int = 0
-    seconds: float = 0.0  # of training, of all epochs
+    seconds: float = 0.0  # that these steps took
     history: list[dict[str, Any]] = field(default_factory=list)
     finder: dict[str, Any] | None = None  # the curve of the search for a learning rate
     # The generator's state now, and when the epoch began, which gives its order again.

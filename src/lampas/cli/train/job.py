@@ -186,8 +186,9 @@ class Job:
         """Step 4; false if it was interrupted."""
         from lampas.cli.train.recorder import Recorder
 
-        with Recorder(self.folder) as recorder, console.Interrupt() as interrupt:
-            for _ in range(self.progress.epoch, self.config.epochs or 0):
+        done = self.progress.epoch
+        with Recorder(self.folder, done) as recorder, console.Interrupt() as interrupt:
+            for _ in range(done, self.config.epochs or 0):
                 if not self._epoch(recorder, interrupt):
                     return False
                 if self._stalled(self.progress):
@@ -198,6 +199,7 @@ class Job:
                     )
                     break
             recorder.settings(self.config, self.evaluation.accuracy)
+            self.seconds = recorder.seconds
         return True
 
     def _stalled(self, progress: Progress) -> bool:
@@ -230,10 +232,11 @@ class Job:
             self.save()
             return False
         row = self._row(number, progress.loss / seen, 100 * progress.correct / seen)
+        recorder.epoch(row, progress.seconds, bar.rate)
         progress.epoch, progress.step, progress.loss, progress.correct = number, 0, 0.0, 0
+        progress.seconds = 0.0
         progress.history.append(row)
         progress.random = {"now": lampas.get_rng_state()}
-        recorder.epoch(row, bar.rate)
         self.say.epoch(row, epochs, self.part, bar.rate)
         if progress.best(self.part) is row:
             self.save(best=True)

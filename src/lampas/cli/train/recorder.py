@@ -7,25 +7,58 @@ import math
 import os
 from typing import Any
 
+from lampas.cli import UsageError
+from lampas.cli.train.checkpoint import write_atomically
 from lampas.cli.train.config import Config
 from lampas.utils.tensorboard import SummaryWriter
 
 METRICS = "metrics.jsonl"
 
 
-class Recorder:
-    """Adds a line and an event for each epoch; what an earlier part of the run wrote stays."""
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row) + "\n"
 
-    def __init__(self, folder: str) -> None:
-        self._file = open(os.path.join(folder, METRICS), "a", encoding="utf-8")
+
+def _rows(path: str, done: int) -> list[dict[str, Any]]:
+    """The lines of the first ``done`` epochs.
+
+    Raises:
+        UsageError: the file has something else in it.
+    """
+    if not done or not os.path.exists(path):
+        return []
+    try:
+        with open(path, encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+        return [row for row in rows if row["epoch"] <= done]
+    except (ValueError, KeyError, TypeError) as e:
+        raise UsageError(f"{path} is damaged: {e}; delete it, or the line") from None
+
+
+class Recorder:
+    """Adds a line and an event for each epoch; what an earlier part of the run wrote stays.
+
+    Args:
+        folder: the run's.
+        done: epochs that the run's checkpoint has. A line of a later one is left out: the run ended
+            between it and the checkpoint, and the epoch comes again.
+    """
+
+    def __init__(self, folder: str, done: int) -> None:
+        path = os.path.join(folder, METRICS)
+        rows = _rows(path, done)
+        self.seconds = sum(row["seconds"] for row in rows)  # of training, of all epochs
+        write_atomically(path, "".join(map(_line, rows)).encode())
+        self._file = open(path, "a", encoding="utf-8")
         self._writer = SummaryWriter(folder)
 
-    def epoch(self, row: dict[str, Any], rate: float) -> None:
+    def epoch(self, row: dict[str, Any], seconds: float, rate: float) -> None:
         """Writes an epoch's figures, at once."""
-        full = {**row, "samples_per_second": round(rate, 1)}
+        self.seconds += seconds
+        full = {**row, "seconds": round(seconds, 3), "samples_per_second": round(rate, 1)}
         # JSON has no numbers that are not finite: a diverged run's losses become null.
         plain = {k: v if math.isfinite(v) else None for k, v in full.items()}
-        self._file.write(json.dumps(plain) + "\n")
+        self._file.write(_line(plain))
         self._file.flush()
         for name, value in full.items():
             if name != "epoch":

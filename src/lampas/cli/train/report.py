@@ -73,7 +73,7 @@ def _summary(job: Job, evaluation: Evaluation) -> str:
         (f"{evaluation.loss:.4f}", "test loss"),
         (f"{100 * sum(r['f1'] for r in rows) / len(rows):.2f}%", "mean F1 of the classes"),
         (str(job.progress.epoch), "epochs"),
-        (_duration(job.progress.seconds), "training time"),
+        (_duration(job.seconds), "training time"),
         (f"{parameters:,}", "parameters"),
     ]
     if len(job.inputs.classes) > 5:
