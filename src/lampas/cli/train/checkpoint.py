@@ -78,7 +78,7 @@ def save(
         "inputs": inputs,
         "progress": {k: v for k, v in vars(progress).items() if k != "random"},
         "optimizer": {"groups": state["param_groups"], "state": plain},
-        "crc32": {k: zlib.crc32(v.tobytes()) for k, v in tensors.items()},
+        "crc32": {k: zlib.crc32(v.tobytes()) for k, v in sorted(tensors.items())},
     }
     write_atomically(path, encode(tensors, {_KEY: json.dumps(about)}))
 
