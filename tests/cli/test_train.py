@@ -146,6 +146,19 @@ def test_missing_files_are_named_with_their_place(
     assert "t10k-labels-idx1-ubyte" in error and str(tmp_path / "MNIST/raw") in error
 
 
+def test_mirrors_that_fail_have_a_line_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mirrors = ["http://127.0.0.1:1/a/", "http://127.0.0.1:1/b/"]
+    monkeypatch.setattr(lampas.vision.datasets.MNIST, "mirrors", mirrors)
+    assert run("--data", "mnist") == 2
+    lines = [line.strip() for line in capsys.readouterr().err.splitlines()]
+    for mirror in mirrors:
+        assert f"{mirror}train-images-idx3-ubyte.gz" in lines
+    assert "data/MNIST/raw/train-images-idx3-ubyte.gz" in lines
+
+
 def test_a_run_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "note.txt").write_text("mine")
     assert run(*QUICK, 1, "--out", tmp_path) == 2

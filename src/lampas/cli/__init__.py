@@ -71,4 +71,4 @@ def _unknown(name: str) -> str:
 
 
 class UsageError(Exception):
-    """A mistake in the call: one line that says what to do, and exit status 2."""
+    """A mistake in the call: a line, rarely more, that says what to do, and exit status 2."""

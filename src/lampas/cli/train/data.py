@@ -179,6 +179,8 @@ def _arrays(name: str) -> Data:
         source, root, download = datasets.MNIST, _mnist_root(name), False
     try:
         sets = [source(root, train=part, download=download) for part in (True, False)]
+    except datasets.utils.DownloadError as e:  # a line for each mirror
+        raise UsageError(f"--data {name}: {e}") from None
     except (RuntimeError, ValueError, TypeError, OSError) as e:
         raise UsageError(f"--data {name}: {_one_line(e)}") from None
     except Exception as e:
