@@ -32,9 +32,11 @@ test: build ## build, install, and run the whole test suite
 	@echo "==> running the tests"
 	@$(PY) -m pytest $(ARGS)
 
+# pip writes the bytecode of what it installs, but not of a package in place.
 build: $(DONE)/build $(DONE)/test ## compile the native core into src/lampas; seconds after a change
 	@mkdir -p build
 	@$(LOCK) $(MAKE) --no-print-directory native package
+	@$(PY) -m compileall -q src/lampas
 
 native:
 	@test -f $(BUILD)/build.ninja || { echo "==> configuring $(BUILD)"; \
