@@ -81,7 +81,7 @@ def public_names(page: Page) -> list[str]:
     """The names that a module's page describes, sorted."""
     module = target(page)
     if page.name == "lampas.nn":
-        found = [*module.__all__, *module.modules.__all__, "DataParallel"]
+        found = [*module.__all__, "DataParallel"]
     elif page.name == "lampas":
         found = [n for n in dir(module) if not n.startswith("_") and not n.endswith("_")]
     elif hasattr(module, "__all__"):

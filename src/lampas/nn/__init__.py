@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import functional, init, parameter, utils
+from . import functional, init, modules, parameter, utils
 from .modules import *  # noqa: F403
 from .modules import Module
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
@@ -16,11 +16,14 @@ __all__ = [
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
+    "factory_kwargs",
     "functional",
     "init",
+    "modules",
     "parameter",
     "utils",
 ]
+__all__ += modules.__all__
 
 
 def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
