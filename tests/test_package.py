@@ -16,11 +16,17 @@ import lampas
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(lampas.__file__).parent
 
-# Modules that cost tens of milliseconds and that `import lampas` must leave alone.
+# Modules that a program pays for by milliseconds, and which models and optimizers do without.
 HEAVY = {
-    "PIL", "asyncio", "concurrent.futures", "doctest", "hypothesis", "inspect", "multiprocessing",
-    "pytest", "scipy", "tqdm", "unittest", "urllib.request", "tomllib", "safetensors",
+    "PIL", "asyncio", "concurrent.futures", "dataclasses", "difflib", "doctest", "hypothesis",
+    "inspect", "multiprocessing", "pkgutil", "pytest", "scipy", "tqdm", "unittest",
+    "urllib.request", "tomllib", "safetensors",
 }  # fmt: skip
+
+# What `import lampas` may load beyond NumPy and itself, and how many bytes of its own source,
+# which is compiled at every start where no bytecode is kept.
+MAY_LOAD = {"atexit", "threading"}
+MOST_SOURCE = 100_000
 
 
 def python(code: str, *flags: str) -> str:
@@ -39,10 +45,42 @@ def test_version_is_the_same_everywhere() -> None:
     assert f"## {declared[1]}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_import_loads_nothing_heavy_beyond_numpy() -> None:
-    code = "import numpy, sys; before = set(sys.modules); import lampas; "
-    code += f"print(*sorted({HEAVY!r} & (set(sys.modules) - before)))"
-    assert python(code) == ""
+def loaded_beyond_numpy(statement: str) -> dict[str, int]:
+    """The modules that a statement loads, with the size of each one's Python source."""
+    code = f"""
+import numpy, os, sys
+before = set(sys.modules)
+{statement}
+new = sorted(set(sys.modules) - before)
+files = [getattr(sys.modules[name], "__file__", None) or "" for name in new]
+for name, file in zip(new, files):
+    print(name, os.path.getsize(file) if file.endswith(".py") else 0)
+"""
+    lines = [line.split() for line in python(code).splitlines()]
+    return {name: int(size) for name, size in lines}
+
+
+def test_import_loads_little_beyond_numpy() -> None:
+    loaded = loaded_beyond_numpy("import lampas")
+    own = {name: size for name, size in loaded.items() if name.split(".")[0] == "lampas"}
+    others = {name for name in loaded.keys() - own.keys() if not name.startswith("_")}
+    assert own["lampas"] and "lampas._C" in own
+    assert others <= MAY_LOAD
+    assert sum(own.values()) < MOST_SOURCE, sorted(own.items(), key=lambda item: -item[1])
+
+
+def test_models_and_optimizers_load_nothing_heavy_beyond_numpy() -> None:
+    loaded = loaded_beyond_numpy("import lampas.nn, lampas.optim")
+    assert "lampas.nn.modules.linear" in loaded
+    assert not HEAVY & loaded.keys()
+
+
+def test_subpackages_are_found_without_being_imported() -> None:
+    for name in ("nn.Linear", "optim.SGD", "nn.functional.pad", "utils.data.DataLoader"):
+        assert python(f"import lampas; print(lampas.{name}.__name__)") == name.split(".")[-1]
+    assert python("from lampas.nn import *; print(Linear.__name__)") == "Linear"
+    names = "'nn' in dir(lampas), 'nn' in lampas.__all__, 'lampas.nn' in sys.modules"
+    assert python(f"import lampas, sys; print({names})") == "True True False"
 
 
 def test_import_prints_nothing_and_warns_nothing() -> None:

@@ -21,9 +21,10 @@ from __future__ import annotations
 
 import copyreg as _copyreg
 import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
-from lampas import _C, _inplace, _library, autograd, nn, optim
+from lampas import _C, _inplace, _library, _suggest, autograd
 from lampas._C import *
 from lampas._constants import *
 from lampas._tensor import Tensor
@@ -36,6 +37,9 @@ from lampas.autograd import (
     set_grad_enabled,
 )
 from lampas.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+
+if _TYPE_CHECKING:  # when a program runs, `__getattr__` imports them once they are asked for
+    from lampas import nn, optim, utils
 
 _library.attach_methods()
 
@@ -131,21 +135,20 @@ def __getattr__(name: str) -> _Any:
     if name.endswith(("Tensor", "Storage")) and name in (types := _legacy_types()):
         globals().update(types)
         return types[name]
-    # Subpackages that most programs never touch are imported when first used.
-    if not name.startswith("_"):
-        try:
-            return _importlib.import_module(f"lampas.{name}")
-        except ModuleNotFoundError as e:
-            if e.name != f"lampas.{name}":
-                raise
-    from lampas._suggest import missing_name
-
+    if name.startswith("_"):  # `from lampas import _part` asks here before it imports the part
+        raise _suggest.missing_name("lampas", name)
+    # Subpackages are imported when first used.
+    try:
+        return _importlib.import_module(f"lampas.{name}")
+    except ModuleNotFoundError as e:
+        if e.name != f"lampas.{name}":
+            raise
     elsewhere = {**_LAZY_FUNCTIONS, **_library.FUNCTIONS}
-    raise missing_name("lampas", name, globals(), _submodules(), elsewhere)
+    raise _suggest.missing_name("lampas", name, globals(), _submodules(), elsewhere)
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_submodules(), *_LAZY_FUNCTIONS, *_library.FUNCTIONS})
 
 
-__all__ = sorted(n for n in globals() if not n.startswith("_"))
+__all__ = sorted({"nn", "optim", "utils", *(n for n in globals() if not n.startswith("_"))})

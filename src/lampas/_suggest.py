@@ -18,11 +18,11 @@ def nearest(name: str, *known: Iterable[str]) -> list[str]:
 
 
 def missing_name(owner: str, name: str, *known: Iterable[str]) -> AttributeError:
-    """The AttributeError for `owner.name`, with the nearest names there are.
+    """The AttributeError for `owner.name`, with the nearest names there are if it is public.
 
     >>> missing_name("lampas", "zeroes", ["zeros", "rand"])
     AttributeError("module 'lampas' has no attribute 'zeroes'. Did you mean: 'zeros'?")
     """
-    near = nearest(name, *known)
+    near = [] if name.startswith("_") else nearest(name, *known)
     hint = f" Did you mean: {', '.join(repr(n) for n in near)}?" if near else ""
     return AttributeError(f"module {owner!r} has no attribute {name!r}.{hint}", name=name)

@@ -73,6 +73,7 @@ def test_lazy_modules_load_shapes() -> None:
         lambda p: 2 * p,
         lambda p: p.sum(),
         lambda p: p.numel(),
+        lambda p: p.diff(),  # imported when first used
         lambda p: p[0],
         lambda p: nn.init.zeros_(p),
         lambda p: bool(p),

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 import lampas
-from lampas import _C
+from lampas import _C, _library
 from lampas._tensor import Tensor
 
 __all__ = ["Parameter", "Buffer", "UninitializedParameter", "UninitializedBuffer", "is_lazy"]
@@ -228,7 +228,8 @@ def _refusing(name: str) -> Any:
 
 
 for _name in (
-    *(n for n in dir(Tensor) if not n.startswith("_") and callable(getattr(Tensor, n))),
+    *(n for n, f in vars(Tensor).items() if not n.startswith("_") and callable(f)),
+    *_library.METHODS,
     *(f"__{n}__" for n in _ARITHMETIC.split()),
 ):
     if _name not in _HARMLESS:
