@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 import lampas
@@ -113,3 +114,83 @@ def test_errors():
         v2.RandomIoUCrop()(lampas.zeros(3, 8, 8))
     with pytest.raises(ValueError, match="is larger than padded input"):
         v2.RandomCrop(9)(lampas.zeros(3, 8, 8))
+
+
+def test_conversions_take_samples():
+    pil = v2.ToPILImage()(lampas.full((3, 4, 5), 255, dtype=lampas.uint8))
+    array = np.zeros((4, 5, 3), np.uint8)
+    for convert, first in ((v2.ToTensor(), 1.0), (v2.PILToTensor(), 255), (v2.ToImage(), 255)):
+        image, target = convert(pil, {"labels": lampas.tensor([1]), "name": "a"})
+        assert image.shape == (3, 4, 5) and image[0, 0, 0] == first
+        assert target["labels"].tolist() == [1] and target["name"] == "a"
+    assert v2.ToTensor()({"x": array})["x"].shape == (3, 4, 5)
+    assert v2.PILToTensor()(array) is array
+    back = v2.ToPILImage()({"image": _sample()["image"], "mask": _sample()["mask"]})
+    assert back["image"].size == (30, 20) and type(back["mask"]) is tv.Mask
+    assert v2.ConvertImageDtype()(pil, 3) == (pil, 3)
+    both = v2.Compose([v2.Resize(8), v2.ToTensor()])(pil, 7)
+    assert both[0].shape == (3, 8, 10) and both[1] == 7
+
+
+def test_operations_for_bytes_take_floats():
+    image = lampas.tensor([0.0, 0.2, 0.4, 0.6, 0.8, 1.0]).reshape(1, 2, 3)
+    assert v2.RandomPosterize(1, p=1.0)(image).tolist() == [[[0, 0, 0], [0.5, 0.5, 0.5]]]
+    ramp = lampas.arange(256, dtype=lampas.uint8).repeat(4).reshape(1, 32, 32) // 2
+    floats = v2.functional.equalize(v2.functional.to_dtype(ramp, lampas.float32, scale=True))
+    by_bytes = v2.functional.equalize(ramp)
+    assert by_bytes.max() == 255 and ((floats * 255).round() == by_bytes).all()
+    for policy in (v2.RandAugment(4), v2.AutoAugment(), v2.TrivialAugmentWide(), v2.AugMix()):
+        for seed in range(12):
+            lampas.manual_seed(seed)
+            made = policy(lampas.rand(3, 12, 12))
+            assert made.dtype == lampas.float32 and 0 <= made.min() and made.max() <= 1
+
+
+def test_erasing_takes_pictures():
+    white = v2.ToPILImage()(lampas.full((3, 16, 16), 255, dtype=lampas.uint8))
+    lampas.manual_seed(1)
+    erased = v2.RandomErasing(1.0, value=(0, 10, 20))(white)
+    lampas.manual_seed(1)
+    same = v2.RandomErasing(1.0, value=(0, 10, 20))(v2.PILToTensor()(white))
+    assert v2.PILToTensor()(erased).equal(same)
+    assert (same[1] == 10).any() and white.getextrema() == ((255, 255),) * 3
+    with pytest.raises(ValueError, match="single value or 3"):
+        v2.RandomErasing(1.0, value=(1, 2))(white)
+
+
+def test_augmix_mixes_each_image_of_a_batch_by_itself():
+    images = lampas.full((8, 3, 6, 6), 200, dtype=lampas.uint8)
+    images[..., :3] = 50
+    lampas.manual_seed(3)
+    made = v2.AugMix(severity=10, chain_depth=3)(images)
+    assert made.shape == images.shape and len(made.float().std((1, 2, 3)).unique()) > 4
+
+
+def test_elastic_takes_cubic_sampling():
+    image = lampas.rand(2, 9, 11)
+    still = v2.functional.elastic(image, lampas.zeros(1, 9, 11, 2), v2.InterpolationMode.BICUBIC)
+    assert still.allclose(image, atol=1e-5)
+    with pytest.raises(ValueError, match="BICUBIC is not there"):
+        v2.functional.rotate(image, 5, v2.InterpolationMode.BICUBIC)
+
+
+def test_whole_numbers_are_cut_not_rounded():
+    points = tv.KeyPoints([[3, 5]], canvas_size=(10, 10))
+    assert v2.Resize((5, 5))(points).tolist() == [[1, 2]]
+
+
+def test_noise_on_bytes_is_cut():
+    made = v2.GaussianNoise(mean=0.0099, sigma=0.0)(lampas.zeros(1, 1, 2, dtype=lampas.uint8))
+    assert made.tolist() == [[[2, 2]]]  # 2.52
+
+
+def test_what_masks_and_boxes_cannot_have():
+    for crops in (v2.FiveCrop(4), v2.TenCrop(4)):
+        with pytest.raises(TypeError, match="no bounding boxes"):
+            crops(_sample())
+    with pytest.raises(TypeError, match="not Mask"):
+        v2.functional.five_crop(_sample()["mask"], 4)
+    with pytest.raises(ValueError, match="Non-scalar fill"):
+        v2.Pad(2, fill=(1, 2, 3))(_sample())
+    with pytest.raises(RuntimeError, match="should be uint8"):
+        v2.JPEG(50)(lampas.rand(3, 8, 8))

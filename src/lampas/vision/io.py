@@ -145,6 +145,11 @@ def decode_gif(input: lampas.Tensor) -> lampas.Tensor:
 
 
 def _encoded(image: lampas.Tensor, format: str, **options: Any) -> lampas.Tensor:
+    if image.dtype != lampas.uint8 or image.dim() != 3 or image.shape[0] not in (1, 3):
+        raise RuntimeError(
+            f"encode_{format.lower()}: Input tensor dtype should be uint8 and its shape "
+            f"(1 or 3, H, W), got {image.dtype} {tuple(image.shape)}"
+        )
     buffer = io.BytesIO()
     F.to_pil_image(image).save(buffer, format=format, **options)
     return lampas.frombuffer(bytearray(buffer.getvalue()), dtype=lampas.uint8)

@@ -68,12 +68,15 @@ def convert_image_dtype(image: lampas.Tensor, dtype: lampas.dtype | None = None)
     Integers range up to their largest value, floats from 0 to 1.
 
     Raises:
+        TypeError: a PIL image, say.
         RuntimeError: float to an integer type whose range the float type cannot represent.
 
     >>> convert_image_dtype(lampas.tensor([0.0, 1.0]), lampas.uint8).tolist()
     [0, 255]
     """
     dtype = lampas.float32 if dtype is None else dtype
+    if not isinstance(image, lampas.Tensor):
+        raise TypeError(f"Input img should be Tensor Image, got {type(image)}: use to_tensor()")
     if image.dtype == dtype:
         return image
     if image.dtype.is_floating_point:

@@ -254,11 +254,16 @@ def _gaussian(size: int, sigma: float, dtype: Any) -> lampas.Tensor:
 
 
 def sample(
-    img: lampas.Tensor, grid: lampas.Tensor, mode: InterpolationMode, fill: Any
+    img: lampas.Tensor,
+    grid: lampas.Tensor,
+    mode: InterpolationMode,
+    fill: Any,
+    bicubic: bool = False,
 ) -> lampas.Tensor:
     """The image's values at ``grid`` ``(1, H, W, 2)``, ``fill`` where that is outside."""
-    if mode not in (InterpolationMode.NEAREST, InterpolationMode.BILINEAR):
-        raise ValueError(f"interpolation {mode} is not there for tensors, NEAREST and BILINEAR are")
+    modes = ["NEAREST", "BILINEAR"] + ["BICUBIC"] * bicubic
+    if mode.name not in modes:
+        raise ValueError(f"interpolation {mode} is not there for tensors: use {', '.join(modes)}")
 
     def sampled(batch: lampas.Tensor) -> lampas.Tensor:
         places = grid.to(batch.dtype).expand(batch.shape[0], -1, -1, -1)

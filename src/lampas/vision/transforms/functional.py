@@ -446,7 +446,7 @@ def elastic_transform(
         raise ValueError(
             f"Argument displacement shape should be {want}, but given {tuple(displacement.shape)}"
         )
-    moved = T.sample(tensor, T.displaced_grid(displacement), mode, fill)
+    moved = T.sample(tensor, T.displaced_grid(displacement), mode, fill, bicubic=True)
     return moved if tensor is img else to_pil_image(moved, mode=img.mode)
 
 

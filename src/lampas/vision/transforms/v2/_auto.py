@@ -10,6 +10,7 @@ from lampas.vision import tv_tensors as tv
 from lampas.vision._pillow import is_pil_image
 from lampas.vision.transforms import functional as F1
 from lampas.vision.transforms.autoaugment import _applied, _falling_bits, _Range, _ranges
+from lampas.vision.transforms.v2 import functional as F2
 from lampas.vision.transforms.v2._base import Transform, fill_for, is_image
 from lampas.vision.transforms.v2._points import plain
 
@@ -21,6 +22,18 @@ def _chosen(space: dict[str, _Range]) -> tuple[str, _Range]:
 
 def _signed(magnitude: float, signed: bool) -> float:
     return -magnitude if signed and lampas.rand(()) <= 0.5 else magnitude
+
+
+def _changed(img: Any, name: str, magnitude: float, mode: Any, fill: Any) -> Any:
+    """One operation; floats in [0, 1] are images too."""
+    if isinstance(img, lampas.Tensor) and img.is_floating_point():
+        if name == "Solarize":
+            return F2.solarize(img, magnitude / 255)
+        if name == "Posterize":
+            return F2.posterize(img, int(magnitude))
+        if name == "Equalize":
+            return F2.equalize(img)
+    return _applied(img, name, magnitude, mode, fill)
 
 
 class _Policy(Transform):
@@ -69,7 +82,7 @@ class AutoAugment(_Policy, v1.AutoAugment):
             magnitude = 0.0
             if level is not None:
                 magnitude = _signed(float(magnitudes[level]), signed)
-            img = _applied(img, name, magnitude, self.interpolation, fill)
+            img = _changed(img, name, magnitude, self.interpolation, fill)
         return img
 
 
@@ -84,7 +97,7 @@ class RandAugment(_Policy, v1.RandAugment):
             magnitude = 0.0
             if magnitudes.dim() > 0:
                 magnitude = _signed(float(magnitudes[self.magnitude]), signed)
-            img = _applied(img, name, magnitude, self.interpolation, fill)
+            img = _changed(img, name, magnitude, self.interpolation, fill)
         return img
 
 
@@ -100,26 +113,24 @@ class TrivialAugmentWide(_Policy, v1.TrivialAugmentWide):
         if magnitudes.dim() > 0:
             drawn = float(magnitudes[int(lampas.randint(levels, ()))])
             magnitude = _signed(drawn, signed)
-        return _applied(img, name, magnitude, self.interpolation, fill)
+        return _changed(img, name, magnitude, self.interpolation, fill)
 
 
 class AugMix(_Policy, v1.AugMix):
     """Mixes the image with chains of random operations on it; see version 1."""
-
-    def _weights(self, n: int) -> lampas.Tensor:
-        concentration = lampas.tensor([self.alpha] * n)
-        return lampas.distributions.Dirichlet(concentration).sample((1,))[0]
 
     def _augmented(self, img: Any, fill: Any) -> Any:
         pil = is_pil_image(img)
         image = F1.pil_to_tensor(img) if pil else img
         height, width = image.shape[-2:]
         space = self._space(10, (height, width))
-        keep, rest = self._weights(2).tolist()
-        weights = self._weights(self.mixture_width) * rest
-        mix = keep * image
-        for weight in weights.tolist():
-            made = image
+        batch = image if image.dim() > 3 else image.reshape(1, *image.shape)
+        ones = [batch.shape[0]] + [1] * (batch.dim() - 1)
+        first = self._shares(batch.shape[0], 2)
+        shares = self._shares(batch.shape[0], self.mixture_width) * first[:, 1:]
+        mix = first[:, 0].reshape(ones) * batch
+        for chain in range(self.mixture_width):
+            made = batch
             depth = self.chain_depth if self.chain_depth > 0 else int(lampas.randint(1, 4, ()))
             for _ in range(depth):
                 name, (magnitudes, signed) = _chosen(space)
@@ -127,7 +138,7 @@ class AugMix(_Policy, v1.AugMix):
                 if magnitudes.dim() > 0:
                     drawn = float(magnitudes[int(lampas.randint(self.severity, ()))])
                     magnitude = _signed(drawn, signed)
-                made = _applied(made, name, magnitude, self.interpolation, fill)
-            mix = mix + weight * made
-        mixed = mix.to(image.dtype)
+                made = _changed(made, name, magnitude, self.interpolation, fill)
+            mix = mix + shares[:, chain].reshape(ones) * made
+        mixed = mix.reshape(image.shape).to(image.dtype)
         return F1.to_pil_image(mixed, img.mode) if pil else mixed

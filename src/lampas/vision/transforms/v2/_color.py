@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import lampas
 from lampas.vision import transforms as v1
-from lampas.vision import tv_tensors as tv
+from lampas.vision._pillow import is_pil_image
 from lampas.vision.transforms._geometry import uniform
 from lampas.vision.transforms.v2 import functional as F
-from lampas.vision.transforms.v2._base import ByChance, Transform, query_channels
+from lampas.vision.transforms.v2._base import (
+    ByChance,
+    Transform,
+    query_channels,
+    query_size,
+)
 
 _ADJUST = {
     "brightness": F.adjust_brightness,
@@ -121,36 +125,28 @@ class RandomChannelPermutation(Transform):
 
 
 class RandomErasing(ByChance, v1.RandomErasing):
-    """Overwrites a random rectangle of a tensor image, with probability ``p``."""
+    """Overwrites a random rectangle of the image, with probability ``p``; masks, boxes and points
+    stay as they are."""
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Rectangle and contents, or nothing if none fitted."""
-        places = (tv.BoundingBoxes, tv.KeyPoints, tv.Mask)
-        images = [
-            v for v in flat_inputs if isinstance(v, lampas.Tensor) and not isinstance(v, places)
-        ]
-        if not images:
-            warnings.warn(
-                "RandomErasing() leaves PIL images as they are: put ToImage() before it",
-                stacklevel=4,
-            )
-            return {}
-        image = images[0]
+        size = (query_channels(flat_inputs), *query_size(flat_inputs))
+        image = lampas.empty(size, device="meta")
         value: Any = self.value
         if isinstance(value, numbers.Number):
             value = [float(value)]  # type: ignore[arg-type]
         elif isinstance(value, str):
             value = None
-        if value is not None and len(value) not in (1, image.shape[-3]):
+        if value is not None and len(value) not in (1, size[0]):
             raise ValueError(
                 "If value is a sequence, it should have either a single value or "
-                f"{image.shape[-3]} (number of inpt channels), got {len(value)}"
+                f"{size[0]} (number of inpt channels), got {len(value)}"
             )
         drawn = self.get_params(image, self.scale, self.ratio, value)
         return {} if drawn[-1] is image else {"drawn": drawn}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.erase(inpt, *params["drawn"], self.inplace) if params else inpt
+        return F.erase(inpt, *params["drawn"], inplace=self.inplace) if params else inpt
 
 
 class GaussianBlur(Transform, v1.GaussianBlur):
@@ -260,7 +256,7 @@ class ConvertImageDtype(Transform, v1.ConvertImageDtype):
         super().__init__(dtype)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.convert_image_dtype(inpt, self.dtype)
+        return inpt if is_pil_image(inpt) else F.convert_image_dtype(inpt, self.dtype)
 
 
 class RGB(Transform):

@@ -17,46 +17,80 @@ from lampas.vision._pillow import is_pil_image
 from lampas.vision.transforms.v2._base import Transform, query_size
 from lampas.vision.transforms.v2._labels import labels_getter_of
 from lampas.vision.transforms.v2._points import plain
-from lampas.vision.transforms.v2.functional import is_pure_tensor, to_dtype, to_image
+from lampas.vision.transforms.v2.functional import (
+    is_pure_tensor,
+    pil_to_tensor,
+    to_dtype,
+    to_image,
+    to_pil_image,
+    to_tensor,
+)
 
 
-class ToImage(Transform):
-    """A PIL image or array to an image ``(C, H, W)``; values and depth stay."""
+class _Conversion(Transform):
+    """Base of conversions from some kinds of images, arrays among them; others stay."""
 
-    def forward(self, *inputs: Any) -> Any:
-        """Arrays count as images too."""
-        if len(inputs) == 1 and isinstance(inputs[0], np.ndarray):
-            return to_image(inputs[0])
-        return super().forward(*inputs)
+    def _takes(self, value: Any) -> bool:
+        raise NotImplementedError(f"{type(self).__name__} does not define _takes")
+
+    def _wanted(self, flat: list[Any]) -> list[bool]:
+        return [
+            (want or isinstance(value, np.ndarray)) and self._takes(value)
+            for value, want in zip(flat, super()._wanted(flat), strict=True)
+        ]
+
+
+class ToImage(_Conversion):
+    """PIL images, arrays and plain tensors to images ``(C, H, W)``; values and depth stay."""
+
+    def _takes(self, value: Any) -> bool:
+        return not isinstance(value, tv.TVTensor)
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        kept = isinstance(inpt, tv.TVTensor)
-        return inpt if kept else to_image(inpt)
+        return to_image(inpt)
 
 
-class ToTensor(v1.ToTensor):
-    """As in version 1, but leaves tensors as they are."""
+class ToTensor(_Conversion):
+    """As in version 1, for the PIL images and arrays of a sample."""
 
     _in_batches = v1.ToTensor
 
-    def __call__(self, pic: Any) -> Any:
-        return pic if isinstance(pic, lampas.Tensor) else super().__call__(pic)
+    def _takes(self, value: Any) -> bool:
+        return not isinstance(value, lampas.Tensor)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return to_tensor(inpt)
 
 
-class PILToTensor(v1.PILToTensor):
-    """As in version 1, but leaves tensors as they are."""
+class PILToTensor(_Conversion):
+    """As in version 1, for the PIL images of a sample."""
 
     _in_batches = v1.PILToTensor
 
-    def __call__(self, pic: Any) -> Any:
-        return pic if isinstance(pic, lampas.Tensor) else super().__call__(pic)
+    def _takes(self, value: Any) -> bool:
+        return is_pil_image(value)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return pil_to_tensor(inpt)
 
 
-class ToPILImage(v1.ToPILImage):
-    """As in version 1, but leaves PIL images as they are."""
+class ToPILImage(_Conversion):
+    """As in version 1, for the images, arrays and plain tensors of a sample.
 
-    def __call__(self, pic: Any) -> Any:
-        return pic if is_pil_image(pic) else super().__call__(pic)
+    >>> image, label = ToPILImage()(lampas.zeros(3, 4, 5), "a label")
+    >>> image.size, label
+    ((5, 4), 'a label')
+    """
+
+    def __init__(self, mode: str | None = None) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def _takes(self, value: Any) -> bool:
+        return isinstance(value, (tv.Image, np.ndarray)) or is_pure_tensor(value)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return to_pil_image(plain(inpt) if isinstance(inpt, tv.Image) else inpt, self.mode)
 
 
 class ToPureTensor(Transform):

@@ -131,14 +131,23 @@ class RandomResizedCrop(Transform, v1.RandomResizedCrop):
         return F.resize(made, want, self.interpolation, antialias=self.antialias)
 
 
-class FiveCrop(Transform, v1.FiveCrop):
+class _SeveralCrops(Transform):
+    """Base of what makes several images of one, for which masks and boxes have no counterpart."""
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        """There must be no masks, boxes and points."""
+        if any(isinstance(v, (tv.BoundingBoxes, tv.KeyPoints, tv.Mask)) for v in flat_inputs):
+            raise TypeError(f"{type(self).__name__}() takes no bounding boxes, masks and keypoints")
+
+
+class FiveCrop(_SeveralCrops, v1.FiveCrop):
     """The four corners and the middle, as a tuple."""
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return F.five_crop(inpt, self.size)
 
 
-class TenCrop(Transform, v1.TenCrop):
+class TenCrop(_SeveralCrops, v1.TenCrop):
     """:class:`FiveCrop` of the image and of its mirror image."""
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:

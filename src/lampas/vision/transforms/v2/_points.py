@@ -54,7 +54,6 @@ def moved(
     floats = values if values.is_floating_point() else values.to(lampas.float32)
     if isinstance(inpt, tv.KeyPoints):
         made = change(floats)
-        made = made if values.is_floating_point() else made.round()
         return tv.wrap(made.to(values.dtype), like=inpt, canvas_size=canvas)
     own = inpt.format.value.lower()
     if tv.is_rotated_bounding_format(inpt.format):

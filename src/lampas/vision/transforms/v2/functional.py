@@ -137,15 +137,50 @@ adjust_hue = _colour("adjust_hue")
 adjust_saturation = _colour("adjust_saturation")
 adjust_sharpness = _colour("adjust_sharpness")
 autocontrast = _colour("autocontrast")
-equalize = _colour("equalize")
-erase = _colour("erase")
 gaussian_blur = _colour("gaussian_blur")
 invert = _colour("invert")
 normalize = _colour("normalize")
-posterize = _colour("posterize")
 rgb_to_grayscale = _colour("rgb_to_grayscale")
 solarize = _colour("solarize")
 convert_image_dtype = _colour("convert_image_dtype")
+
+
+def posterize(inpt: Any, bits: int) -> Any:
+    """Keeps the ``bits`` highest bits of bytes; floats in [0, 1] get ``2**bits`` levels.
+
+    Masks, boxes and points stay as they are.
+    """
+    if isinstance(inpt, (*_PLACED, tv.Mask)):
+        return inpt
+    if not (isinstance(inpt, Tensor) and inpt.is_floating_point()):
+        return _as_image(inpt, lambda img: F1.posterize(img, bits))
+    levels = 1 << bits
+    return _as_image(inpt, lambda img: (img * levels).floor().clamp(0, levels - 1) / levels)
+
+
+def equalize(inpt: Any) -> Any:
+    """Makes each channel's histogram even; floats in [0, 1] go through bytes.
+
+    Masks, boxes and points stay as they are.
+    """
+    if isinstance(inpt, (*_PLACED, tv.Mask)):
+        return inpt
+    if not isinstance(inpt, Tensor):
+        return F1.equalize(inpt)
+    in_bytes = convert_image_dtype(inpt, lampas.uint8)
+    return convert_image_dtype(_as_image(in_bytes, F1.equalize), inpt.dtype)
+
+
+def erase(inpt: Any, i: int, j: int, h: int, w: int, v: Any, inplace: bool = False) -> Any:
+    """Overwrites a rectangle with ``v``: ``h`` rows from ``i``, ``w`` columns from ``j``.
+
+    Masks, boxes and points stay as they are.
+    """
+    if isinstance(inpt, (*_PLACED, tv.Mask)):
+        return inpt
+    if is_pil_image(inpt):
+        return to_pil_image(F1.erase(pil_to_tensor(inpt), i, j, h, w, v), inpt.mode)
+    return _as_image(inpt, lambda img: F1.erase(img, i, j, h, w, v, inplace))
 
 
 def get_size(inpt: Any) -> list[int]:
@@ -281,6 +316,11 @@ def pad(inpt: Any, padding: Any, fill: Any = None, padding_mode: str = "constant
         return P.shifted(inpt, left, top, (height + top + bottom, width + left + right))
     if isinstance(inpt, tv.Mask):
         value = _flat_fill(fill)
+        if isinstance(value, (list, tuple)) and len(value) > 1:
+            raise ValueError(
+                f"Non-scalar fill value is not supported for masks, got {value}: give each kind "
+                "its own by a dictionary, {tv_tensors.Image: …, tv_tensors.Mask: 0}"
+            )
         return _as_mask(inpt, lambda mask: F1.pad(mask, padding, value, padding_mode))
     return _as_image(inpt, lambda img: F1.pad(img, padding, _flat_fill(fill), padding_mode))
 
@@ -318,16 +358,24 @@ def resized_crop(
 
 
 def five_crop(inpt: Any, size: Any) -> tuple[Any, ...]:
-    """The four corners and the middle; boxes and points cannot be cut so."""
-    like = inpt if isinstance(inpt, tv.TVTensor) else None
-    parts = F1.five_crop(inpt if like is None else P.plain(inpt), size)
-    return tuple(tv.wrap(part, like=like) for part in parts)
+    """The four corners and the middle of an image or video.
+
+    Raises:
+        TypeError: masks, boxes or points.
+    """
+    return _several(inpt, "five_crop", lambda img: F1.five_crop(img, size))
 
 
 def ten_crop(inpt: Any, size: Any, vertical_flip: bool = False) -> tuple[Any, ...]:
     """:func:`five_crop` of the image and of its mirror image."""
+    return _several(inpt, "ten_crop", lambda img: F1.ten_crop(img, size, vertical_flip))
+
+
+def _several(inpt: Any, name: str, function: Callable[[Any], Any]) -> tuple[Any, ...]:
+    if isinstance(inpt, (*_PLACED, tv.Mask)):
+        raise TypeError(f"{name}() takes images and videos, not {type(inpt).__name__}")
     like = inpt if isinstance(inpt, tv.TVTensor) else None
-    parts = F1.ten_crop(inpt if like is None else P.plain(inpt), size, vertical_flip)
+    parts = function(inpt if like is None else P.plain(inpt))
     return tuple(tv.wrap(part, like=like) for part in parts)
 
 
@@ -431,8 +479,9 @@ def gaussian_noise(inpt: Any, mean: float = 0.0, sigma: float = 0.1, clip: bool 
 
     def noisy(img: Tensor) -> Tensor:
         if bytes_:
-            noise = lampas.randn(img.shape) * (sigma * 255) + mean * 255
-            return (img + noise).clamp(0, 255).to(lampas.uint8)
+            noise = ((mean + lampas.randn(img.shape) * sigma) * 255).to(lampas.int16)
+            made = img + noise
+            return (made.clamp(0, 255) if clip else made).to(lampas.uint8)
         made = img + (mean + lampas.randn_like(img) * sigma)
         return made.clamp(0, 1) if clip else made
 
