@@ -142,6 +142,30 @@ def test_frombuffer() -> None:
             lampas.frombuffer(memory, dtype=lampas.int32, **arguments)
 
 
+class _Older:
+    """An array of a library whose DLPack has no versions."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self) -> object:
+        return self.array.__dlpack__()
+
+
+def test_dlpack_of_read_only_memory() -> None:
+    a = np.arange(3.0)
+    assert lampas.from_dlpack(_Older(a)).tolist() == [0, 1, 2]
+    a.flags.writeable = False
+    if np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("this NumPy gives no read-only memory away")
+    t = lampas.from_dlpack(a)
+    assert t.data_ptr() == a.ctypes.data
+    with pytest.raises(ValueError, match="read-only"):
+        t.add_(1)
+    with pytest.raises(BufferError, match=r"read-?only"):
+        lampas.from_dlpack(_Older(a))
+
+
 def test_dlpack() -> None:
     a = np.arange(6.0).reshape(2, 3)
     t = lampas.from_dlpack(a)

@@ -47,6 +47,8 @@ def to_dlpack(tensor: Tensor) -> Any:
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor over the memory of another library's array, or of a capsule.
 
+    Of read-only memory the tensor cannot be written to.
+
     Args:
         ext_tensor: an object with ``__dlpack__``, or the capsule that it gives.
         device: where the tensor is to be: the CPU.
@@ -77,6 +79,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
                 f"from_dlpack(): the memory is on device {tuple(where)}, not the CPU. Remedy: move "
                 "it there with the library that made it"
             )
-        ext_tensor = ext_tensor.__dlpack__()
+        try:  # since version 1.0 memory can be said to be read-only
+            ext_tensor = ext_tensor.__dlpack__(max_version=(1, 0))
+        except TypeError:  # of a library that does not know the argument
+            ext_tensor = ext_tensor.__dlpack__()
     tensor: Tensor = _C._from_dlpack(ext_tensor)
     return tensor.clone() if copy else tensor
