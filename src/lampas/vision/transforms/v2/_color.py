@@ -146,7 +146,10 @@ class RandomErasing(ByChance, v1.RandomErasing):
         return {} if drawn[-1] is image else {"drawn": drawn}
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.erase(inpt, *params["drawn"], inplace=self.inplace) if params else inpt
+        if not params:
+            return inpt
+        i, j, h, w, v = params["drawn"]
+        return F.erase(inpt, i, j, h, w, v, self.inplace)
 
 
 class GaussianBlur(Transform, v1.GaussianBlur):
