@@ -64,7 +64,8 @@ def test_settings_are_named_with_what_they_do() -> None:
     assert found["LAMPAS_NUM_THREADS"]["text"] == "1 (threads that operators use)"
     assert found["LAMPAS_NO_HINTS"]["state"] == "ok" and "environment" not in found
     assert found["OMP_NUM_THREADS"]["state"] == "warn"
-    assert "not a number" in found["OMP_NUM_THREADS"]["text"]
+    assert "no number of threads" in found["OMP_NUM_THREADS"]["text"]
+    assert findings(OMP_NUM_THREADS="0")["OMP_NUM_THREADS"]["state"] == "warn"
 
 
 def test_a_lowered_instruction_set_is_pointed_out() -> None:
@@ -112,6 +113,18 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory.state == "warn" and "512 MiB free" in memory.text and "batch" in memory.remedy
 
 
+def test_a_limit_on_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    limits = {"soft": resource.RLIM_INFINITY}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limits["soft"], resource.RLIM_INFINITY))
+    assert doctor.check_address_space(2**33) == []
+    limits["soft"] = 2**40
+    assert doctor.check_address_space(2**33) == []
+    limits["soft"] = 3 * 2**30
+    (found,) = doctor.check_address_space(2**33)
+    assert found.state == "warn" and "3.0 GiB" in found.text and "ulimit -v" in found.remedy
+
+
 def test_shared_memory_that_is_small_or_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil._ntuple_diskusage  # type: ignore[attr-defined]
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(64 << 20, 60 << 20, 4 << 20))
@@ -136,9 +149,11 @@ def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr(lampas.hub, "_dir", None)
     cache, *_ = doctor.check_data()
     assert cache.state == "ok" and str(tmp_path / "home" / "hub") in cache.text
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "file"))
     cache, *_ = doctor.check_data()
     assert cache.state == "warn" and "TORCH_HOME" in cache.remedy
+    assert f"{tmp_path / 'file'} cannot be written to" in cache.text
 
 
 def test_data_sets_at_hand_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -173,6 +188,15 @@ def test_a_check_that_fails_is_a_finding(
     (found,) = json.loads(capsys.readouterr().out)
     assert found["topic"] == "check_nothing" and found["text"] == "OSError: no /proc here"
     assert found["remedy"]
+
+
+def test_a_check_without_memory_says_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check_space() -> list[doctor.Finding]:
+        raise lampas.OutOfMemoryError("cannot allocate")
+
+    monkeypatch.setattr(doctor, "CHECKS", (check_space,))
+    (found,) = doctor.diagnose()
+    assert found.state == "fail" and "limit" in found.remedy
 
 
 def test_wrong_options_are_one_line() -> None:

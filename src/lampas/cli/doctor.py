@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -127,17 +128,24 @@ def check_memory() -> list[Finding]:
         "" if limit == c["memory_total"] else f" (the machine has {gib(c['memory_total'])})"
     )
     low = free < 2**30
-    found = [
-        Finding(
-            "memory",
-            WARN if low else OK,
-            text,
-            "close other programs, or train with a smaller batch" if low else "",
-        )
-    ]
+    remedy = "close other programs, or train with a smaller batch" if low else ""
+    found = [Finding("memory", WARN if low else OK, text, remedy), *check_address_space(free)]
     if sys.platform == "linux":
         found.append(check_shared_memory())
     return found
+
+
+def check_address_space(free: int) -> list[Finding]:
+    """A limit that the shell or a batch system sets on a process."""
+    if sys.platform == "win32":
+        return []
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY or limit > free + 2**30:
+        return []
+    text = f"a process may have {gib(limit)}, less than what is free"
+    return [Finding("addresses", WARN, text, "ulimit -v unlimited, or ask the batch system")]
 
 
 def check_shared_memory() -> Finding:
@@ -171,9 +179,14 @@ def check_environment() -> list[Finding]:
     found = []
     for name, value in sorted(os.environ.items()):
         if name in VARIABLES:
-            threads = name == "OMP_NUM_THREADS" and not value.partition(",")[0].strip().isdigit()
+            first = value.partition(",")[0].strip()
+            threads = name == "OMP_NUM_THREADS" and not (first.isdigit() and int(first))
             remedy = f"set {name} to a number, or unset it" if threads else ""
-            text = f"{value} (not a number, ignored)" if threads else f"{value} ({VARIABLES[name]})"
+            text = (
+                f"{value} (no number of threads, ignored)"
+                if threads
+                else f"{value} ({VARIABLES[name]})"
+            )
             found.append(Finding(name, WARN if threads else OK, text, remedy))
         elif name.startswith("LAMPAS_"):
             near = difflib.get_close_matches(name, VARIABLES, n=1)
@@ -227,19 +240,14 @@ def check_data() -> list[Finding]:
 
     cache = Path(hub.get_dir())
     place = cache if cache.exists() else next(p for p in cache.parents if p.exists())
-    writable = os.access(place, os.W_OK)
     text = f"{cache}" + ("" if cache.exists() else " (made when first needed)")
-    if not writable:
-        text += f": {place} is not writable"
-    found = [
-        Finding(
-            "cache",
-            OK if writable else WARN,
-            text,
-            "" if writable else "set TORCH_HOME to a folder that you may write to",
-        ),
-        check_datasets(),
-    ]
+    try:  # what a file's mode says is not all: file systems can be read-only, quotas used up
+        with tempfile.TemporaryFile(dir=place):
+            found = [Finding("cache", OK, text)]
+    except OSError as e:
+        text += f": {place} cannot be written to ({e.strerror})"
+        found = [Finding("cache", WARN, text, "set TORCH_HOME to a folder that you may write to")]
+    found.append(check_datasets())
     free = shutil.disk_usage(".").free
     low = free < 2**30
     remedy = "make room: data sets, checkpoints and reports go here" if low else ""
@@ -346,6 +354,9 @@ def diagnose() -> list[Finding]:
     for check in CHECKS:
         try:
             found += check()
+        except MemoryError as e:
+            remedy = "close other programs, or raise the limit on this process's memory"
+            found.append(Finding(check.__name__, FAIL, f"{type(e).__name__}: {e}", remedy))
         except Exception as e:
             found.append(
                 Finding(
