@@ -99,3 +99,12 @@ def test_flow_directions_are_opposite_colours():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_texts_on_a_ground_of_the_lines_colour_are_black() -> None:
+    boxes = lampas.tensor([[1, 1, 38, 28]])
+    made = utils.draw_bounding_boxes(
+        lampas.zeros(3, 30, 40), boxes, labels=["W"], colors="white", fill_labels=True
+    )
+    inside = made[0, 3:16, 3:12]
+    assert (inside == 1).any() and (inside == 0).any()

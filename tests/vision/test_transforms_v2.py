@@ -166,6 +166,13 @@ def test_augmix_mixes_each_image_of_a_batch_by_itself():
     assert made.shape == images.shape and len(made.float().std((1, 2, 3)).unique()) > 4
 
 
+def test_interpolation_by_name():
+    image = lampas.rand(1, 8, 8)
+    assert v2.Resize(4, "bicubic")(image).equal(v2.Resize(4, v2.InterpolationMode.BICUBIC)(image))
+    with pytest.raises(TypeError, match="'cubist'"):
+        v2.Resize(4, "cubist")
+
+
 def test_elastic_takes_cubic_sampling():
     image = lampas.rand(2, 9, 11)
     still = v2.functional.elastic(image, lampas.zeros(1, 9, 11, 2), v2.InterpolationMode.BICUBIC)

@@ -111,7 +111,8 @@ def draw_bounding_boxes(
         width: of the lines.
         font: a TrueType file.
         font_size: its size in points.
-        label_colors: colours of the texts; those of the boxes by default.
+        label_colors: colours of the texts; those of the boxes by default, black with
+            ``fill_labels``.
         label_background_colors: colours behind the texts, with ``fill_labels``.
         fill_labels: draw a plain ground behind the texts.
 
@@ -144,7 +145,9 @@ def draw_bounding_boxes(
             "labels for each box."
         )
     lines = _colors_for(colors, count, "boxes")
-    inks = lines if label_colors is None else _colors_for(label_colors, count, "boxes")
+    inks = lines
+    if label_colors is not None or fill_labels:  # on a ground of the lines' colour, black shows
+        inks = _colors_for(label_colors or "black", count, "boxes")
     grounds = lines
     if fill_labels and label_background_colors is not None:
         grounds = _colors_for(label_background_colors, count, "boxes")

@@ -129,7 +129,8 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     of a rotated box. Only formats without an angle, or only those with one, go into each other.
 
     Raises:
-        ValueError: an unknown format, or one with and one without an angle.
+        ValueError: an unknown format.
+        NotImplementedError: one format with and one without an angle.
 
     >>> box_convert(lampas.tensor([1.0, 2, 4, 8]), "xyxy", "cxcywh")
     tensor([2.5000, 5.0000, 3.0000, 6.0000])
@@ -140,7 +141,9 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
             f"{out_fmt!r}: formats are {', '.join(_FORMATS)}"
         )
     if (in_fmt in _FORMATS[:3]) != (out_fmt in _FORMATS[:3]):
-        raise ValueError(f"{in_fmt!r} boxes cannot become {out_fmt!r}: only one has an angle")
+        raise NotImplementedError(
+            f"{in_fmt!r} boxes cannot become {out_fmt!r}: only one has an angle"
+        )
     if in_fmt == out_fmt:
         return boxes.clone()
     if in_fmt in _FORMATS[3:]:

@@ -33,13 +33,15 @@ _TO_NUMBER = {mode: number for number, mode in _OF_NUMBER.items()} | {
 
 
 def interpolation_mode(value: Any) -> InterpolationMode:
-    """The mode for a mode or one of Pillow's numbers.
+    """The mode for a mode, its name, or one of Pillow's numbers.
 
     Raises:
         TypeError: anything else.
     """
     if isinstance(value, InterpolationMode):
         return value
+    if isinstance(value, str) and value.lower() in InterpolationMode._value2member_map_:
+        return InterpolationMode(value.lower())
     if isinstance(value, int) and int(value) in _OF_NUMBER:
         return _OF_NUMBER[int(value)]
     raise TypeError(
