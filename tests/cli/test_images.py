@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +162,29 @@ def test_broken_files_are_left_out_and_listed(
     assert "Files left out: 4" in page and "page.jpg" in page
 
 
+def test_the_report_names_files_and_knows_nothing_of_classes_without_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stripes(tmp_path / "data/train", 8)
+    stripes(tmp_path / "data/test", 5)
+    for file in (tmp_path / "data/test/down").iterdir():
+        file.rename(tmp_path / "data/test/across" / f"{file.stem}-<b>.png")
+    (tmp_path / "data/test/down").rmdir()
+    options = ["--data", tmp_path / "data", "--model", "linear", "--epochs", 1, "--lr", 1e-6]
+    assert run(*options, "--out", tmp_path / "run") == 0
+    page = (tmp_path / "run/report.html").read_text()
+    table = page.split('<table class="classes">')[1].split("</table>")[0]
+    assert table.count("<td>–</td>") == 3 and "<td>10</td>" in table
+    shown = page.split("Worst mistakes")[1].split("Configuration")[0]
+    assert 'title="test/across/00' in shown and "-&lt;b&gt;.png" in shown and "-<b>" not in shown
+
+
+def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(pictures.Unreadable, match="a pipe or a device"):
+        pictures.read(str(tmp_path / "pipe.jpg"), 8, 3)
+
+
 def test_a_folder_is_learnt_resumed_and_predicted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -309,6 +333,11 @@ def test_mistakes_in_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     (tmp_path / "data/two").mkdir()
     Image.fromarray(GREY).save(tmp_path / "data/two/b.png")
     assert "no readable picture for train in the class one; skipped: " in said()
+    Image.fromarray(GREY).save(tmp_path / "data/one/a.png")
+    assert "add images, or choose another fraction" in said()
+    flat = tmp_path / "data/two"
+    assert run("--data", flat, "--epochs", 1) == 2
+    assert "put those of each class into a folder" in capsys.readouterr().err
 
 
 def test_a_schedule_fixes_the_number_of_epochs(

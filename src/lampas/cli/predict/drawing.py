@@ -66,7 +66,7 @@ def _card(sheet: Any, pen: Any, fonts: Any, x: int, y: int, answer: Answer) -> N
     right, width = x + _SIDE + 14, _WIDTH - _SIDE - 14
     pen.text((right, y), _cut(pen, os.path.basename(answer.image), fonts[0], width), _INK, fonts[0])
     if answer.error is not None:
-        pen.rectangle((x, y, x + _SIDE, y + _SIDE), _RAIL)
+        pen.rectangle((x, y, x + _SIDE - 1, y + _SIDE - 1), _RAIL)
         pen.text((right, y + 30), _cut(pen, answer.error, fonts[1], width), _MISS, fonts[1])
         return
     sheet.paste(Image.fromarray(pictures.read(answer.image, _SIDE, 3)), (x, y))

@@ -27,7 +27,7 @@ h2{margin:0 0 14px;font-size:18px}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;
 margin-top:18px;overflow-x:auto}
 p{margin:0 0 12px;color:var(--soft)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:12px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(220px,45%),1fr));gap:12px}
 .tiles div{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px}
 .tiles b{display:block;font-size:21px;white-space:nowrap;font-variant-numeric:tabular-nums}
 .tiles span{color:var(--soft);font-size:13px}.tiles div:first-child b{color:var(--a)}
@@ -39,11 +39,11 @@ svg .train,svg .test,svg .validation{fill:none;stroke-width:2;stroke-linejoin:ro
 svg .train{stroke:var(--a)}svg .test,svg .validation{stroke:var(--b)}
 svg .dot.train{fill:var(--a)}svg .dot.test,svg .dot.validation{fill:var(--b)}
 .single{max-width:560px;margin:0 auto}.note{margin:14px 2px 0}
-.matrix{max-width:620px;margin:0 auto}
+.matrix{margin:0 auto}
 .matrix .hit{fill:rgb(var(--hit))}.matrix .miss{fill:rgb(var(--miss))}
 .matrix .cell{stroke:var(--line);fill:none}.matrix .count{fill:var(--ink);text-anchor:middle}
 .matrix .strong{fill:var(--card);font-weight:600}.matrix .rule{stroke:var(--line)}
-.matrix.many{max-width:none}.pairs{margin-top:18px}
+.pairs{margin-top:18px}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:5px 14px 5px 0;text-align:left;border-bottom:1px solid var(--line)}
 tr:last-child>*{border-bottom:0}thead th,.facts th{color:var(--soft);font-weight:500}
@@ -52,11 +52,16 @@ tr:last-child>*{border-bottom:0}thead th,.facts th{color:var(--soft);font-weight
 background:var(--line);vertical-align:middle;overflow:hidden}
 .meter i{display:block;height:100%;background:var(--a)}
 .mistakes{display:grid;grid-template-columns:repeat(auto-fill,minmax(176px,1fr));gap:16px}
+@media(max-width:520px){main{padding:20px 10px 40px}section{padding:16px 12px}.meter{display:none}
+.mistakes{grid-template-columns:repeat(2,1fr);gap:12px 6px}.two img{width:46%;height:auto}
+.tiles b{font-size:18px;white-space:normal}}
 .two{display:flex;gap:4px;justify-content:center}ul{margin:0;padding-left:18px}
 img.smooth{image-rendering:auto}
 figure{margin:0;text-align:center}
 img{image-rendering:pixelated;border-radius:8px;border:1px solid var(--line)}
-figcaption{font-size:13px;line-height:1.4;margin-top:4px}figcaption span{color:var(--soft)}
+figcaption{font-size:13px;line-height:1.4;margin-top:4px}
+figcaption span{display:inline-block;max-width:100%;overflow:hidden;text-overflow:ellipsis;
+white-space:nowrap;vertical-align:bottom;color:var(--soft)}figure{min-width:0}
 em{font-style:normal;font-weight:600;color:rgb(var(--miss))}
 pre{margin:0;font:13px/1.5 ui-monospace,Menlo,Consolas,monospace}
 """
@@ -196,7 +201,9 @@ def confusion(counts: Any, names: list[str]) -> str:
     width, height = left + n * side + (4 * letters if slanted else 4), top + n * side + 4
     size = ' font-size="8"' if many else ""
     kind = "matrix many" if many else "matrix"
-    out = [f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img">']
+    # Few classes fill a part of the page only.
+    most = "" if many else f' style="max-width:{min(round(1.3 * width), 620)}px"'
+    out = [f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img"{most}>']
     middle, down = left + n * side / 2, top + n * side / 2
     out.append(f'<text class="title" x="{middle}" y="16" text-anchor="middle">recognised as</text>')
     out.append(

@@ -50,11 +50,20 @@ class Inputs:
 
 @batchable
 class Images(PixelDataset):
-    """Bytes ``(N, H, W)`` or ``(N, H, W, 3)`` with labels, as normalised images ``(C, H, W)``."""
+    """Bytes ``(N, H, W)`` or ``(N, H, W, 3)`` with labels, as normalised images ``(C, H, W)``.
 
-    def __init__(self, pixels: Tensor, labels: Tensor, transform: Callable[[Any], Tensor]) -> None:
+    ``names`` are those of their files, where each has one of its own.
+    """
+
+    def __init__(
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        transform: Callable[[Any], Tensor],
+        names: list[str] | None = None,
+    ) -> None:
         super().__init__(transform=transform)
-        self.data, self.targets = pixels, labels
+        self.data, self.targets, self.names = pixels, labels, names
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -71,7 +80,8 @@ class Images(PixelDataset):
     def part(self, indices: Tensor) -> Images:
         """Some of the images."""
         chosen = self.data.index_select(0, indices), self.targets.index_select(0, indices)
-        return Images(*chosen, self.transform)  # type: ignore[arg-type]
+        names = [self.names[i] for i in indices.tolist()] if self.names else None
+        return Images(*chosen, self.transform, names)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -155,7 +165,8 @@ def split(images: Images, fraction: float, seed: int) -> tuple[Images, Images]:
     first, second = (lampas.cat(part).sort()[0] for part in (kept, taken))
     if not len(first) or not len(second):
         raise UsageError(
-            f"{len(images)} images cannot be split with a fraction of {fraction}: one part is empty"
+            f"{len(images)} images of {int(images.targets.max()) + 1} classes cannot be split with "
+            f"a fraction of {fraction}: one part is empty; add images, or choose another fraction"
         )
     return images.part(first), images.part(second)
 

@@ -61,6 +61,8 @@ def load(config: Config) -> Data:
 
 def _places(name: str, root: str) -> dict[str, str]:
     """Where the parts lie; without a folder for training, all of it is for training."""
+    from lampas.vision.datasets.folder import is_image_file
+
     found: dict[str, str] = {}
     for part, names in (("train", TRAIN), ("validation", VALIDATION), ("test", TEST)):
         for folder in names:
@@ -69,6 +71,11 @@ def _places(name: str, root: str) -> dict[str, str]:
     if "train" in found:
         return found
     if not _has_pictures(root):
+        if any(is_image_file(entry.name) for entry in os.scandir(root)):
+            raise UsageError(
+                f"--data {name}: the pictures lie in the folder itself; put those of each class "
+                "into a folder with the class's name: DIR/cat/1.jpg, DIR/dog/2.jpg, …"
+            )
         raw = os.path.abspath(os.path.join(root, "MNIST", "raw"))
         raise UsageError(
             f"--data {name}: found no folders of pictures (DIR/CLASS/….jpg, or the same in "
@@ -121,6 +128,7 @@ class _Reader:
 
     def __init__(self, config: Config, classes: list[str]) -> None:
         self.config, self.classes = config, classes
+        self.root = os.path.expanduser(config.data)
         self.skipped: list[tuple[str, str]] = []
 
     def look(self, files: dict[str, _Files]) -> None:
@@ -153,16 +161,16 @@ class _Reader:
         side, channels = self.size, self.channels
         store = _store((len(files), side, side) if channels == 1 else (len(files), side, side, 3))
         labels = np.zeros(len(files), np.int64)
-        count = 0
+        names: list[str] = []
 
         def read(path: str) -> Any:
             return pictures.read(path, side, channels)
 
-        for (_, label), pixels in self._each(files, read, "reading pictures"):
-            store[count], labels[count] = pixels, label
-            count += 1
-        parts = lampas.from_numpy(store[:count]), lampas.from_numpy(labels[:count])
-        return Images(*parts, inputs.transform())
+        for (path, label), pixels in self._each(files, read, "reading pictures"):
+            store[len(names)], labels[len(names)] = pixels, label
+            names.append(os.path.relpath(path, self.root))
+        parts = (lampas.from_numpy(whole[: len(names)]) for whole in (store, labels))
+        return Images(*parts, inputs.transform(), names)
 
     def _each(
         self, files: _Files, read: Callable[[str], T], title: str

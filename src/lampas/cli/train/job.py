@@ -146,7 +146,7 @@ class Job:
         self.optimizer = steps.create_optimizer(config, self.model)
         if self.saved:
             self._restore(self.saved)
-        say.step(4, f"train: {config.epochs} epochs of {len(self.data.train):,} images")
+        say.step(4, f"train: {_epochs(config.epochs)} of {len(self.data.train):,} images")
         if self.progress.epoch or self.progress.step:
             say.detail(f"from epoch {self.progress.epoch}, step {self.progress.step}")
         if not self.train():
@@ -308,6 +308,10 @@ class Job:
             f"Accuracy of the network on the {evaluation.total} test images: "
             f"{100 * evaluation.correct / evaluation.total}%"
         )
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch" if count == 1 else f"{count} epochs"
 
 
 def start(config: Config, given: set[str]) -> int:

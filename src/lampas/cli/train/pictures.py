@@ -41,6 +41,8 @@ class _Opened:
     def __enter__(self) -> Any:
         if os.path.isdir(self.path):
             raise Unreadable("is a folder")
+        if os.path.exists(self.path) and not os.path.isfile(self.path):
+            raise Unreadable("is no file but a pipe or a device")  # reading could wait for ever
         try:
             with warnings.catch_warnings():
                 # Up to twice Pillow's limit is large, not suspicious.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 from typing import TYPE_CHECKING, Any
 
 from lampas.cli.train import charts, saliency
@@ -67,6 +68,7 @@ def _section(title: str, body: str) -> str:
 def _summary(job: Job, evaluation: Evaluation) -> str:
     parameters = sum(p.numel() for p in job.model.parameters())
     rows = per_class(evaluation.confusion(len(job.inputs.classes)))
+    rows = [row for row in rows if row["images"]]  # of the others nothing is known
     figures = [
         (f"{evaluation.accuracy:.2f}%", "test accuracy"),
         (f"{evaluation.total - evaluation.correct} of {evaluation.total}", "mistakes"),
@@ -151,8 +153,12 @@ def _pairs(confusion: Any, names: list[str]) -> str:
 
 def _classes(confusion: Any, classes: list[str]) -> str:
     rows = "".join(
-        f"<tr><th>{html.escape(name)}</th><td>{row['images']}</td><td>{_cell(row['precision'])}</td>"
-        f"<td>{_cell(row['recall'])}</td><td>{_cell(row['f1'])}</td></tr>"
+        f"<tr><th>{html.escape(name)}</th><td>{row['images']}</td>"
+        + "".join(
+            f"<td>{_cell(row[what]) if row['images'] else '–'}</td>"
+            for what in ("precision", "recall", "f1")
+        )
+        + "</tr>"
         for name, row in zip(classes, per_class(confusion), strict=True)
     )
     head = "<tr><th>class</th><th>images</th><th>precision</th><th>recall</th><th>F1</th></tr>"
@@ -175,13 +181,13 @@ def _mistakes(job: Job, evaluation: Evaluation, names: list[str]) -> str:
         cards.append(
             f"<figure>{pictures}<figcaption><b>{html.escape(label)}</b> "
             f"read as <em>{html.escape(answer)}</em>"
-            f"<br><span>{sure:.0f}% sure · no. {i}</span></figcaption></figure>"
+            f"<br>{_source(job, i, sure)}</figcaption></figure>"
         )
-    note = (
-        f"<p>The {len(worst)} mistakes with the highest loss of "
-        f"{evaluation.total - evaluation.correct}, the worst first; beside each, what the answer "
-        "depended on.</p>"
-    )
+    count = evaluation.total - evaluation.correct
+    which = f"The {len(worst)} mistakes with the highest loss, of {count:,}, the worst first"
+    if len(worst) == count:
+        which = "The only mistake" if count == 1 else f"All {count} mistakes, the worst first"
+    note = f"<p>{which}; beside each picture, what the answer depended on.</p>"
     return f'{note}<div class="mistakes">{"".join(cards)}</div>'
 
 
@@ -191,8 +197,8 @@ def _looks(job: Job, evaluation: Evaluation, names: list[str]) -> str:
         return "<p>No test image was recognised.</p>"
     cards = [
         f"<figure>{pictures}<figcaption><b>{html.escape(names[evaluation.labels[i]])}</b>"
-        f"<br><span>{100 * evaluation.probabilities[i, evaluation.labels[i]]:.0f}% sure · no. {i}"
-        "</span></figcaption></figure>"
+        f"<br>{_source(job, i, 100 * evaluation.probabilities[i, evaluation.labels[i]])}"
+        "</figcaption></figure>"
         for i, pictures in zip(surest, _pictures(job, surest), strict=True)
     ]
     note = (
@@ -200,6 +206,14 @@ def _looks(job: Job, evaluation: Evaluation, names: list[str]) -> str:
         "gradient of the answer's logit, from red to yellow and white.</p>"
     )
     return f'{note}<div class="mistakes">{"".join(cards)}</div>'
+
+
+def _source(job: Job, i: int, sure: float) -> str:
+    """How sure an answer is, and which test image it is about: its file, or its number."""
+    names = job.data.test.names
+    path = html.escape(names[i]) if names else ""
+    place = html.escape(os.path.basename(names[i])) if names else f"no. {i}"
+    return f'<span title="{path}">{sure:.0f}% sure · {place}</span>'
 
 
 def _pictures(job: Job, indices: list[int]) -> list[str]:
