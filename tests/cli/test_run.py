@@ -388,3 +388,20 @@ def test_a_command_that_is_not_there(tmp_path: Path, arguments: list[str], text:
         [sys.executable, "-m", "lampas", *arguments], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2 and text in done.stderr.splitlines()[-1]
+
+
+def test_names_that_programs_import_from_torchvision_s_inner_modules(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "program.py").write_text(
+        "import torch, torchvision\n"
+        "from torchvision.io.image import ImageReadMode, read_image\n"
+        "from torchvision.models._api import WeightsEnum, register_model\n"
+        "from torchvision.models._utils import IntermediateLayerGetter, _make_divisible\n"
+        "from torchvision.transforms._presets import ImageClassification\n"
+        "torchvision.disable_beta_transforms_warning()\n"
+        "model = torchvision.models.resnet18()\n"
+        "made = IntermediateLayerGetter(model, {'layer1': 'a'})(torch.zeros(1, 3, 32, 32))\n"
+        "print(tuple(made['a'].shape), _make_divisible(37, 8))\n"
+    )
+    assert printed(tmp_path, "program.py") == ["(1, 64, 8, 8) 40"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 import tarfile
 
 import numpy as np
 import pytest
 
-from lampas.vision import datasets, io, transforms
+from lampas.vision import datasets, io, transforms, tv_tensors
 from lampas.vision.datasets import voc
+from lampas.vision.transforms import v2
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -131,3 +133,56 @@ def test_pictures_too_large_to_trust_are_named(tmp_path, monkeypatch):
         datasets.ImageFolder(tmp_path)[0]
     with pytest.raises(RuntimeError, match=r"huge\.png is not opened.*MAX_IMAGE_PIXELS"):
         io.read_image(tmp_path / "c" / "huge.png")
+
+
+def test_wrapped_coco_takes_transforms_of_version_2(tmp_path):
+    entries = _write_coco(tmp_path)
+    mirror = v2.Compose([v2.RandomHorizontalFlip(1.0), v2.ToImage()])
+    plain = datasets.CocoDetection(tmp_path, tmp_path / "all.json", transforms=mirror)
+    wrapped = datasets.wrap_dataset_for_transforms_v2(plain)
+    assert isinstance(wrapped, datasets.CocoDetection) and len(wrapped) == 2
+    assert wrapped.coco is plain.coco
+    image, target = wrapped[0]
+    assert type(image) is tv_tensors.Image and set(target) == {"image_id", "boxes", "labels"}
+    boxes = target["boxes"]
+    assert boxes.format.value == "XYXY" and boxes.canvas_size == (6, 8)
+    assert boxes.tolist() == [[6, 0, 8, 3], [5, 1, 7, 4]]  # mirrored at a width of 8
+    assert target["labels"].tolist() == [1, 5] and target["image_id"] == 2
+    assert wrapped[1][1] == {"image_id": 9}
+    again = pickle.loads(pickle.dumps(datasets.wrap_dataset_for_transforms_v2(
+        datasets.CocoDetection(tmp_path, tmp_path / "all.json"), target_keys="all")))  # fmt: skip
+    assert again[0][1]["category_id"] == [1, 5]
+    assert again[0][1]["bbox"] == [entry["bbox"] for entry in entries]
+
+
+def test_wrapped_voc(tmp_path):
+    _write_voc(tmp_path)
+    xml = _XML.replace("<ymax>", "<ymin>2</ymin><xmax>7</xmax><ymax>")
+    (tmp_path / "VOCdevkit/VOC2012/Annotations/a.xml").write_text(xml)
+    wrap = datasets.wrap_dataset_for_transforms_v2
+    target = wrap(datasets.VOCDetection(tmp_path))[0][1]
+    assert target["boxes"].tolist() == [[1, 2, 7, 5]] and target["labels"].tolist() == [8]
+    mask = wrap(datasets.VOCSegmentation(tmp_path))[0][1]
+    assert type(mask) is tv_tensors.Mask and mask.unique().tolist() == [3]
+
+
+def test_what_cannot_be_wrapped(tmp_path):
+    wrap = datasets.wrap_dataset_for_transforms_v2
+    fake = wrap(datasets.FakeData(2, (3, 4, 4)))
+    assert fake[0][0].size == (4, 4) and isinstance(fake, datasets.FakeData)
+
+    class Own(datasets.VisionDataset):
+        pass
+
+    with pytest.raises(TypeError, match="No wrapper exists for dataset class Own"):
+        wrap(Own())
+    with pytest.raises(TypeError, match="got a 'list'"):
+        wrap([])
+    with pytest.raises(ValueError, match="only for CocoDetection and VOCDetection"):
+        wrap(datasets.FakeData(2), target_keys=["boxes"])
+    _write_coco(tmp_path)
+    coco = datasets.CocoDetection(tmp_path, tmp_path / "all.json")
+    with pytest.raises(ValueError, match=r"\['masks'\] are not available"):
+        wrap(coco, target_keys=["masks"])
+    with pytest.raises(ValueError, match="`target_keys` can be"):
+        wrap(coco, target_keys="boxes")

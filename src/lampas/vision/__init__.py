@@ -14,7 +14,7 @@ from typing import Any
 _PARTS = ("datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils")
 _image_backend = "PIL"
 
-__all__ = ["get_image_backend", "set_image_backend"]
+__all__ = ["disable_beta_transforms_warning", "get_image_backend", "set_image_backend"]
 
 
 def set_image_backend(backend: str) -> None:
@@ -34,6 +34,13 @@ def get_image_backend() -> str:
     'PIL'
     """
     return _image_backend
+
+
+def disable_beta_transforms_warning() -> None:
+    """Nothing: version 2 of the transforms gives no such warning. Programs of its beta call this.
+
+    >>> disable_beta_transforms_warning()
+    """
 
 
 def __getattr__(name: str) -> Any:

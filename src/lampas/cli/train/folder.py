@@ -169,8 +169,10 @@ class _Reader:
         for (path, label), pixels in self._each(files, read, "reading pictures"):
             store[len(names)], labels[len(names)] = pixels, label
             names.append(os.path.relpath(path, self.root))
-        parts = (lampas.from_numpy(whole[: len(names)]) for whole in (store, labels))
-        return Images(*parts, inputs.transform(), names)
+        read_pixels, read_labels = (
+            lampas.from_numpy(whole[: len(names)]) for whole in (store, labels)
+        )
+        return Images(read_pixels, read_labels, inputs.transform(), names)
 
     def _each(
         self, files: _Files, read: Callable[[str], T], title: str

@@ -310,7 +310,7 @@ class Job:
         )
 
 
-def _epochs(count: int) -> str:
+def _epochs(count: int | None) -> str:
     return f"{count} epoch" if count == 1 else f"{count} epochs"
 
 

@@ -19,6 +19,7 @@ _HOMES = {
     "svhn": ("SVHN",),
     "voc": ("VOCDetection", "VOCSegmentation"),
     "vision": ("StandardTransform", "VisionDataset"),
+    "wrapping": ("wrap_dataset_for_transforms_v2",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -122,7 +122,7 @@ def _imagenet() -> list[str]:
 
 
 def _member(entry: dict[str, Any]) -> Weights:
-    from lampas.vision.models._presets import ImageClassification, SemanticSegmentation
+    from lampas.vision.transforms._presets import ImageClassification, SemanticSegmentation
 
     kind = entry.get("categories", "imagenet")
     preset: Any = SemanticSegmentation if kind == "voc" else ImageClassification
