@@ -45,6 +45,21 @@ LAMPAS_FILLS(avx2)
 LAMPAS_FILLS(avx512)
 #endif
 #undef LAMPAS_FILLS
+// These only add to what AVX-512 has.
+#if defined(__x86_64__)
+#define LAMPAS_BF16_FILLS(isa)      \
+  namespace isa {                   \
+  void fill_bf16_gemm(Table&);      \
+  void fill_bf16_conv(Table&);      \
+  inline void fill_bf16(Table& t) { \
+    fill_bf16_gemm(t);              \
+    fill_bf16_conv(t);              \
+  }                                 \
+  }
+LAMPAS_BF16_FILLS(avx512_bf16)
+LAMPAS_BF16_FILLS(amx)
+#undef LAMPAS_BF16_FILLS
+#endif
 }  // namespace kernels
 
 const kernels::Table& dispatch() {
@@ -52,6 +67,14 @@ const kernels::Table& dispatch() {
     kernels::Table t{};
     switch (isa()) {
 #if defined(__x86_64__)
+      case Isa::Amx:
+        kernels::avx512::fill(t);
+        kernels::amx::fill_bf16(t);
+        break;
+      case Isa::Avx512Bf16:
+        kernels::avx512::fill(t);
+        kernels::avx512_bf16::fill_bf16(t);
+        break;
       case Isa::Avx512:
         kernels::avx512::fill(t);
         break;

@@ -37,6 +37,9 @@ struct ConvTable {
                                const Env&);
   bool (*depthwise_weight_grad[kDTypes])(const ConvShape&, const void* x, const void* gy, void* gw,
                                          const Env&);
+  // Whether the kernels for bfloat16, where there are any, are faster than Winograd's method in
+  // float.
+  bool bf16_beats_winograd;
 };
 
 }  // namespace lampas::kernels

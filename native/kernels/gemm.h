@@ -26,8 +26,8 @@ struct GemmArgs {
 };
 
 struct GemmTable {
-  // Half types are cast by the operator; activations are for floats. False where scratch memory ran
-  // out, with C in any state.
+  // Null for half types that are computed in float; activations are for floats. False where scratch
+  // memory ran out, with C in any state.
   bool (*gemm[kDTypes])(const GemmArgs&, const Env&);
 };
 

@@ -128,10 +128,6 @@ Tensor conv_weight_grad(const Tensor& g, const Tensor& x, const Dims& size, cons
 
 Tensor convolution(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvArgs& a) {
   check_conv(x, weight, bias, a);
-  if (is_half(x.dtype())) {
-    auto wide = [](const Tensor& t) { return t.defined() ? to_dtype(t, DType::F32) : t; };
-    return to_dtype(convolution(wide(x), wide(weight), wide(bias), a), x.dtype());
-  }
   Dims out = conv_output(x, weight, a);
   for (int64_t s : out)
     LAMPAS_CHECK(s > 0 || x.numel() == 0 || s == 0, "Given input size per channel: ", spatial(x),

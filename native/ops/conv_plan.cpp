@@ -1,5 +1,6 @@
 #include "ops/conv_plan.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
@@ -97,6 +98,24 @@ Tensor with_bias(const Tensor& y, const Tensor& bias) {
 bool depthwise(const kernels::ConvShape& s) {
   return s.groups > 1 && s.channels == 1 && s.outputs == 1;
 }
+
+// Whether half numbers are computed in float: where there is no kernel for them, or a better one
+// for floats. `weight` is [channels out, channels in, kernel...] of a group, in either order.
+bool in_float(DType d, const Dims& weight, const ConvArgs& a) {
+  const kernels::ConvTable& table = dispatch().conv;
+  if (!is_half(d)) return false;
+  if (!table.correlate[static_cast<int>(d)]) return true;
+  const auto all = [](const Dims& v, int64_t x) {
+    return std::all_of(v.begin(), v.end(), [x](int64_t e) { return e == x; });
+  };
+  const int64_t few = 8;  // channels that leave most of a block empty
+  const bool narrow = std::min(weight[0] / a.groups, weight[1]) < few;
+  const bool windows = weight.size() == 4 && weight[2] == 3 && weight[3] == 3 && all(a.stride, 1) &&
+                       all(a.dilation, 1);
+  return narrow || (windows && use_winograd && !table.bf16_beats_winograd);
+}
+Tensor widen(const Tensor& t) { return t.defined() ? to_dtype(plain(t), DType::F32) : t; }
+
 void run_correlate(const kernels::ConvShape& s, const Tensor& x, const Tensor& w,
                    const Tensor& bias, const Tensor& y) {
   const kernels::ConvTable& table = dispatch().conv;
@@ -116,6 +135,8 @@ Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, co
                                 return correlate(u, v, Tensor(), a, out);
                               }),
                      bias);
+  if (in_float(x_.dtype(), weight_.sizes(), a))
+    return to_dtype(correlate(widen(x_), widen(weight_), widen(bias), a, out), x_.dtype());
   Tensor x = plain(x_), weight = plain(weight_), b = bias.defined() ? plain(bias) : bias;
   Dims sizes{x.size(0), weight.size(0)};
   for (int64_t s : out) sizes.push_back(s);
@@ -151,6 +172,8 @@ Tensor correlate_input(const Tensor& gy_, const Tensor& weight_, const Tensor& b
                                 return correlate_input(u, v, Tensor(), a, in);
                               }),
                      bias);
+  if (in_float(gy_.dtype(), weight_.sizes(), a))
+    return to_dtype(correlate_input(widen(gy_), widen(weight_), widen(bias), a, in), gy_.dtype());
   Tensor gy = plain(gy_), weight = plain(weight_), b = bias.defined() ? plain(bias) : bias;
   int64_t channels = weight.size(1), all = channels * a.groups;
   Dims sizes{gy.size(0), all};
@@ -225,6 +248,8 @@ Tensor correlate_weight(const Tensor& gy_, const Tensor& x_, const ConvArgs& a, 
   if (is_complex(x_.dtype()))
     return by_parts(
         gy_, x_, [&](const Tensor& u, const Tensor& v) { return correlate_weight(u, v, a, size); });
+  if (in_float(x_.dtype(), size, a))
+    return to_dtype(correlate_weight(widen(gy_), widen(x_), a, size), x_.dtype());
   Tensor gy = plain(gy_), x = plain(x_), gw = empty(size, x.dtype());
   Plan p = plan_of(x, spatial(gy.sizes()), IntSpan(size).subspan(2), a);
   kernels::ConvShape& s = p.shape;

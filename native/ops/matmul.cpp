@@ -23,7 +23,8 @@ void check_types(const Tensor& a, const Tensor& b, const char* op) {
 // c (a fresh or accumulated-into row-major matrix or batch of them) from a and b, raw.
 void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& bias = {}) {
   if (c.is_meta() || c.numel() == 0) return;
-  if (is_half(c.dtype())) {  // in float, rounded once
+  auto multiply = dispatch().gemm.gemm[static_cast<int>(c.dtype())];
+  if (is_half(c.dtype()) && !multiply) {  // in float, rounded once
     Tensor wide = empty(c.sizes(), DType::F32);
     gemm(to_dtype(a.alias(), DType::F32), to_dtype(b.alias(), DType::F32), wide,
          bias.defined() ? to_dtype(bias.alias(), DType::F32) : bias);
@@ -49,7 +50,7 @@ void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& bias 
     g.b_bs = b.size(0) == 1 ? 0 : b.stride(0);
     g.c_bs = c.stride(0);
   }
-  LAMPAS_CHECK_KIND(Memory, dispatch().gemm.gemm[static_cast<int>(c.dtype())](g, kernel_env()),
+  LAMPAS_CHECK_KIND(Memory, multiply(g, kernel_env()),
                     "not enough memory to multiply matrices of shapes ", a.sizes(), " and ",
                     b.sizes(), ": the kernel needs room for a copy of the second one. Remedy: ",
                     "multiply in parts, or del what is no longer needed");

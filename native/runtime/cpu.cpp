@@ -18,6 +18,7 @@
 #endif
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
@@ -272,6 +273,16 @@ uint64_t enabled_states() {  // XCR0: the register files that the system saves
   return static_cast<uint64_t>(high) << 32 | low;
 }
 
+// Linux keeps the tile registers from a process until it asks for them.
+bool request_tiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 void detect_features(CpuInfo& info) {
   const auto bit = [](unsigned word, int i) { return (word >> i & 1) != 0; };
   std::array<char, 13> vendor{};
@@ -293,7 +304,7 @@ void detect_features(CpuInfo& info) {
   if (!bit(one.c, 27)) return;  // no xgetbv: the system saves nothing beyond SSE
   const uint64_t states = enabled_states();
   const bool ymm = (states & 0x6) == 0x6, zmm = (states & 0xe6) == 0xe6;
-  const bool tiles = (states >> 17 & 3) == 3;
+  const bool tiles = (states >> 17 & 3) == 3 && bit(seven.d, 24) && request_tiles();
   CpuFeatures& f = info.features;
   f.avx2 = ymm && bit(seven.b, 5);
   f.fma = ymm && bit(one.c, 12);
@@ -305,7 +316,7 @@ void detect_features(CpuInfo& info) {
   f.avx512_vnni = zmm && bit(seven.c, 11);
   f.avx512_bf16 = zmm && bit(seven_one.a, 5);
   f.avx512_fp16 = zmm && bit(seven.d, 23);
-  f.amx_tile = tiles && bit(seven.d, 24);
+  f.amx_tile = tiles;
   f.amx_bf16 = tiles && bit(seven.d, 22);
   f.amx_int8 = tiles && bit(seven.d, 25);
 }
@@ -316,18 +327,19 @@ void detect_features(CpuInfo&) {}
 Isa best_isa(const CpuFeatures& f) {
   if (!(f.avx2 && f.fma && f.f16c)) return Isa::Base;
   if (!(f.avx512f && f.avx512bw && f.avx512dq && f.avx512vl)) return Isa::Avx2;
-  return Isa::Avx512;
+  if (!f.avx512_bf16) return Isa::Avx512;
+  return f.amx_tile && f.amx_bf16 ? Isa::Amx : Isa::Avx512Bf16;
 }
 
 // LAMPAS_ISA lowers the choice; asking for more than there is gives what there is.
 Isa wanted_isa(Isa best) {
   const char* value = std::getenv("LAMPAS_ISA");
   if (!value || !*value) return best;
-  for (Isa isa : {Isa::Base, Isa::Avx2, Isa::Avx512}) {
+  for (Isa isa : {Isa::Base, Isa::Avx2, Isa::Avx512, Isa::Avx512Bf16, Isa::Amx}) {
     if (std::strcmp(value, isa_name(isa)) == 0) return std::min(isa, best);
   }
   fail(ErrorKind::Value, "LAMPAS_ISA=", value,
-       ": no such instruction set; use base, avx2 or avx512, or leave it unset");
+       ": no such instruction set; use base, avx2, avx512, avx512_bf16 or amx, or leave it unset");
 }
 
 CpuInfo detect() {
@@ -350,7 +362,7 @@ CpuInfo detect() {
 }  // namespace
 
 const char* isa_name(Isa isa) {
-  constexpr const char* names[] = {"base", "avx2", "avx512"};
+  constexpr const char* names[] = {"base", "avx2", "avx512", "avx512_bf16", "amx"};
   return names[static_cast<int>(isa)];
 }
 

@@ -7,8 +7,8 @@
 namespace lampas {
 
 // Instruction sets that kernels are built for, each containing the one before.
-enum class Isa : uint8_t { Base, Avx2, Avx512 };
-const char* isa_name(Isa isa);  // "base", "avx2", "avx512"
+enum class Isa : uint8_t { Base, Avx2, Avx512, Avx512Bf16, Amx };
+const char* isa_name(Isa isa);  // "base", "avx2", "avx512", "avx512_bf16", "amx"
 
 struct CpuFeatures {  // each one: in the processor and enabled by the system
   bool avx2 = false, fma = false, f16c = false;

@@ -12,4 +12,6 @@ def get_cpu_capability() -> str:
     >>> lampas.backends.cpu.get_cpu_capability() in ("BASE", "AVX2", "AVX512")
     True
     """
-    return str(_C.cpu_info()["isa"]).upper()
+    isa = str(_C.cpu_info()["isa"])
+    # PyTorch knows no names for what comes with AVX-512.
+    return "AVX512" if isa in ("avx512_bf16", "amx") else isa.upper()

@@ -18,7 +18,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 MARKS = {OK: "✓", WARN: "!", FAIL: "✗"}
 VARIABLES = {
     "LAMPAS_NUM_THREADS": "threads that operators use",
-    "LAMPAS_ISA": "highest instruction set to use: base, avx2, avx512",
+    "LAMPAS_ISA": "highest instruction set to use: base, avx2, avx512, avx512_bf16, amx",
     "LAMPAS_NO_HINTS": "1: no hints at likely mistakes",
     "LAMPAS_WINOGRAD": "0: convolutions of 3×3 without Winograd's algorithm",
     "OMP_NUM_THREADS": "threads, where LAMPAS_NUM_THREADS is not set",
