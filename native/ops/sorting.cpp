@@ -1,8 +1,11 @@
 #include "ops/sorting.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 
 #include "autograd/autograd.h"
@@ -18,24 +21,23 @@
 namespace lampas::ops {
 
 namespace {
-// A half as a number that compares; everything else as it is.
+// An integer in the order of the elements: NaN comes last, both zeros are the same. Elements of up
+// to 32 bits share one type of key, so that there are two copies of every algorithm, not one for
+// each element type.
 template <class T>
-auto key(T v) {
-  if constexpr (std::is_same_v<T, f16> || std::is_same_v<T, bf16>)
-    return to_float(v);
-  else
+using Key = std::conditional_t<(sizeof(T) > 4), int64_t, int32_t>;
+template <class T>
+Key<T> key(T v) {
+  if constexpr (std::is_same_v<T, f16> || std::is_same_v<T, bf16>) {
+    return key(to_float(v));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    constexpr Key<T> most = std::numeric_limits<Key<T>>::max();
+    if (v != v) return most;
+    const auto bits = std::bit_cast<Key<T>>(v + T(0));  // -0 + 0 = 0
+    return bits < 0 ? bits ^ most : bits;
+  } else {
     return v;
-}
-// a before b: NaN comes last.
-template <class K>
-bool before(K a, K b) {
-  if constexpr (std::is_floating_point_v<K>) return a < b || (b != b && a == a);
-  return a < b;
-}
-template <class K>
-bool same(K a, K b) {
-  if constexpr (std::is_floating_point_v<K>) return a == b || (a != a && b != b);
-  return a == b;
+  }
 }
 
 template <class F>
@@ -81,54 +83,55 @@ struct Item {
   K key;
   int64_t at;
 };
-
 template <class K>
-struct Rising {
-  bool operator()(const Item<K>& a, const Item<K>& b) const { return before(a.key, b.key); }
-};
+bool less(const Item<K>& a, const Item<K>& b) {
+  return a.key < b.key;
+}
+// What is compared, as an object: a function that is known where it is called.
+constexpr auto kLess = [](const auto& a, const auto& b) { return less(a, b); };
+
+// By the keys' bytes, from the last to the first; bytes that all keys share are passed over.
 template <class K>
-struct Falling {
-  bool operator()(const Item<K>& a, const Item<K>& b) const { return before(b.key, a.key); }
-};
-// Calls f with the comparison that brings the wanted elements to the front.
-template <class K, class F>
-void in_order(bool descending, const F& f) {
-  descending ? f(Falling<K>()) : f(Rising<K>());
-}
-
-// Equal keys may change places unless `stable`; up to 16 elements they never do.
-template <class K, class Less>
-void sort_items(std::vector<Item<K>>& v, bool stable, const Less& less) {
-  if (stable)
-    std::stable_sort(v.begin(), v.end(), less);
-  else
-    std::sort(v.begin(), v.end(), less);
-}
-
-// One long row: fixed pieces sorted side by side, then merged pairwise; the same on any threads.
-template <class K, class Less>
-void sort_long(std::vector<Item<K>>& v, bool stable, const Less& less) {
-  auto n = static_cast<int64_t>(v.size());
-  constexpr int64_t kPiece = 1 << 16;
-  if (n <= kPiece) return sort_items(v, stable, less);
-  parallel_for((n + kPiece - 1) / kPiece, [&](int64_t p) {
-    std::stable_sort(v.begin() + p * kPiece, v.begin() + std::min(n, (p + 1) * kPiece), less);
-  });
+void radix_sort(std::vector<Item<K>>& v) {
+  using U = std::make_unsigned_t<K>;
+  constexpr size_t kBytes = sizeof(K);
+  auto byte = [](const Item<K>& item, size_t i) {
+    const U u = static_cast<U>(item.key) ^ (U{1} << (8 * kBytes - 1));  // negative keys first
+    return static_cast<size_t>(u >> (8 * i) & 255);
+  };
+  std::array<std::array<size_t, 256>, kBytes> counts{};
+  for (const Item<K>& item : v)
+    for (size_t i = 0; i < kBytes; ++i) ++counts[i][byte(item, i)];
   std::vector<Item<K>> other(v.size());
-  for (int64_t width = kPiece; width < n; width *= 2) {
-    parallel_for((n + 2 * width - 1) / (2 * width), [&](int64_t p) {
-      int64_t a = p * 2 * width, m = std::min(n, a + width), e = std::min(n, a + 2 * width);
-      std::merge(v.begin() + a, v.begin() + m, v.begin() + m, v.begin() + e, other.begin() + a,
-                 less);
-    });
+  for (size_t i = 0; i < kBytes; ++i) {
+    if (counts[i][byte(v[0], i)] == v.size()) continue;
+    std::array<size_t, 256> next;
+    std::exclusive_scan(counts[i].begin(), counts[i].end(), next.begin(), size_t{0});
+    for (const Item<K>& item : v) other[next[byte(item, i)]++] = item;
     v.swap(other);
   }
 }
 
+// Equal keys may change places unless `stable`; up to 16 elements they never do.
+template <class K>
+void sort_items(std::vector<Item<K>>& v, bool stable) {
+  if (v.size() > 200)
+    radix_sort(v);
+  else if (stable)
+    std::stable_sort(v.begin(), v.end(), kLess);
+  else
+    std::sort(v.begin(), v.end(), kLess);
+}
+
 template <class T>
-auto items_of(const T* row, int64_t n) {
-  std::vector<Item<decltype(key(T()))>> v(static_cast<size_t>(n));
-  for (int64_t j = 0; j < n; ++j) v[static_cast<size_t>(j)] = {key(row[j]), j};
+Item<Key<T>> item_of(const T* row, int64_t at, bool descending) {
+  const Key<T> k = key(row[at]);
+  return {descending ? ~k : k, at};
+}
+template <class T>
+std::vector<Item<Key<T>>> items_of(const T* row, int64_t n, bool descending = false) {
+  std::vector<Item<Key<T>>> v(static_cast<size_t>(n));
+  for (int64_t j = 0; j < n; ++j) v[static_cast<size_t>(j)] = item_of(row, j, descending);
   return v;
 }
 
@@ -137,18 +140,11 @@ Tensor order(const Tensor& x, int64_t dim, bool descending, bool stable) {
   Tensor at = empty(Dims{x.numel()}, DType::I64, x.device());
   if (x.is_meta()) return place(r, x, r.n, at);
   for_ordered(x.dtype(), "sort", [&]<class T>(Type<T>) {
-    using K = decltype(key(T()));
-    in_order<K>(descending, [&](const auto& less) {
-      auto sort_row = [&](int64_t i, bool alone) {
-        auto v = items_of(r.x.data<T>() + i * r.n, r.n);
-        alone ? sort_long(v, stable, less) : sort_items(v, stable, less);
-        int64_t* to = at.data<int64_t>() + i * r.n;
-        for (const Item<K>& item : v) *to++ = item.at;
-      };
-      if (r.rows < 4)
-        for (int64_t i = 0; i < r.rows; ++i) sort_row(i, true);
-      else
-        each_row(r, [&](int64_t i) { sort_row(i, false); });
+    each_row(r, [&](int64_t i) {
+      auto v = items_of(r.x.data<T>() + i * r.n, r.n, descending);
+      sort_items(v, stable);
+      int64_t* to = at.data<int64_t>() + i * r.n;
+      for (const auto& item : v) *to++ = item.at;
     });
   });
   return place(r, x, r.n, at);
@@ -170,14 +166,14 @@ std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool sta
 
 namespace {
 // The worst of `heap` gives way to `item`: the hole sinks to a leaf by the worse child, then rises.
-template <class K, class Better>
-void replace_worst(std::vector<Item<K>>& heap, const Item<K>& item, const Better& better) {
+template <class K>
+void replace_worst(std::vector<Item<K>>& heap, const Item<K>& item) {
   size_t n = heap.size(), hole = 0;
   for (size_t child; (child = 2 * hole + 1) < n; hole = child) {
-    if (child + 1 < n && !better(heap[child + 1], heap[child])) ++child;
+    if (child + 1 < n && !less(heap[child + 1], heap[child])) ++child;
     heap[hole] = heap[child];
   }
-  for (size_t up; hole > 0 && better(heap[up = (hole - 1) / 2], item); hole = up)
+  for (size_t up; hole > 0 && less(heap[up = (hole - 1) / 2], item); hole = up)
     heap[hole] = heap[up];
   heap[hole] = item;
 }
@@ -196,27 +192,25 @@ bool any_beyond(const T* x, int n, T worst, bool largest) {
 // The k best of one row, in order. Few of many: a heap of the best so far, past which whole blocks
 // are compared with its worst alone. Else by partition. Equal elements come in the order that these
 // algorithms leave them in.
-template <class T, class Better>
-auto best_of(const T* x, int64_t n, int64_t k, bool largest, const Better& better) {
-  using K = decltype(key(T()));
+template <class T>
+std::vector<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest) {
+  auto v = items_of(x, k * 64 > n ? n : k, largest);
   if (k * 64 > n) {
-    auto v = items_of(x, n);
-    std::nth_element(v.begin(), v.begin() + k - 1, v.end(), better);
-    std::sort(v.begin(), v.begin() + k - 1, better);
+    std::nth_element(v.begin(), v.begin() + k - 1, v.end(), kLess);
+    std::sort(v.begin(), v.begin() + k - 1, kLess);
     return v;
   }
-  std::vector<Item<K>> heap = items_of(x, k);
-  std::make_heap(heap.begin(), heap.end(), better);
+  std::make_heap(v.begin(), v.end(), kLess);
   constexpr int64_t kBlock = 32;
   for (int64_t j = k; j < n; j += kBlock) {
     int64_t end = std::min(n, j + kBlock);
-    if constexpr (std::is_same_v<T, K>)
-      if (!any_beyond(x + j, static_cast<int>(end - j), heap.front().key, largest)) continue;
+    if constexpr (std::is_arithmetic_v<T>)
+      if (!any_beyond(x + j, static_cast<int>(end - j), x[v.front().at], largest)) continue;
     for (int64_t i = j; i < end; ++i)
-      if (Item<K> item{key(x[i]), i}; better(item, heap.front())) replace_worst(heap, item, better);
+      if (const auto item = item_of(x, i, largest); less(item, v.front())) replace_worst(v, item);
   }
-  std::sort_heap(heap.begin(), heap.end(), better);
-  return heap;
+  std::sort_heap(v.begin(), v.end(), kLess);
+  return v;
 }
 }  // namespace
 
@@ -229,12 +223,10 @@ std::vector<Tensor> topk(const Tensor& x, int64_t k, int64_t dim, bool largest) 
   Tensor at = empty(Dims{r.rows * k}, DType::I64, x.device());
   if (k > 0 && !x.is_meta())
     for_ordered(x.dtype(), "topk", [&]<class T>(Type<T>) {
-      in_order<decltype(key(T()))>(largest, [&](const auto& better) {
-        each_row(r, [&](int64_t i) {
-          auto best = best_of(r.x.data<T>() + i * r.n, r.n, k, largest, better);
-          for (int64_t j = 0; j < k; ++j)
-            at.data<int64_t>()[i * k + j] = best[static_cast<size_t>(j)].at;
-        });
+      each_row(r, [&](int64_t i) {
+        auto best = best_of(r.x.data<T>() + i * r.n, r.n, k, largest);
+        for (int64_t j = 0; j < k; ++j)
+          at.data<int64_t>()[i * k + j] = best[static_cast<size_t>(j)].at;
       });
     });
   return with_values(x, dim, place(r, x, k, at));
@@ -245,7 +237,6 @@ namespace {
 // would put there.
 template <class K>
 void select_item(std::vector<Item<K>>& v, int64_t k) {
-  Rising<K> less;
   auto at = [&](int64_t i) -> Item<K>& { return v[static_cast<size_t>(i)]; };
   auto in_place = [&](int64_t i, int64_t j) {
     if (less(at(j), at(i))) std::swap(at(i), at(j));
@@ -314,15 +305,17 @@ std::vector<Tensor> median(const Tensor& x, int64_t dim, bool keepdim, bool skip
   Rows r = rows_of(x, dim);
   check_row(r, "median");
   check_not_bool(x, "median");
-  auto middle = [skip_nan]<class V>(V& v) {
-    auto nan = [](const auto& item) { return item.key != item.key; };
+  const bool floats = is_floating(x.dtype());
+  auto middle = [skip_nan, floats]<class V>(V& v) {
+    using K = decltype(v[0].key);
+    auto nan = [floats](const auto& i) { return floats && i.key == std::numeric_limits<K>::max(); };
     auto first_nan = std::find_if(v.begin(), v.end(), nan);
     int64_t numbers = std::count_if(v.begin(), v.end(), std::not_fn(nan));
     if (first_nan != v.end() && (!skip_nan || numbers == 0)) return first_nan->at;
     auto at = v.begin() + (numbers - 1) / 2;
     // Of equal ones, the one that a stable sort would put there.
     std::nth_element(v.begin(), at, v.end(), [](const auto& a, const auto& b) {
-      return before(a.key, b.key) || (same(a.key, b.key) && a.at < b.at);
+      return a.key < b.key || (a.key == b.key && a.at < b.at);
     });
     return at->at;
   };
@@ -348,10 +341,10 @@ std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim) {
   check_row(r, "mode");
   // The longest run; the smallest value where several are as long; its last place.
   auto longest = []<class V>(V& v) {
-    std::sort(v.begin(), v.end(), Rising<decltype(v[0].key)>());
+    sort_items(v, true);
     int64_t best = 0, best_count = 0;
     for (auto a = v.begin(); a != v.end();) {
-      auto b = std::find_if(a, v.end(), [&](const auto& i) { return !same(a->key, i.key); });
+      auto b = std::find_if(a, v.end(), [&](const auto& i) { return a->key != i.key; });
       if (b - a > best_count) best_count = b - a, best = (b - 1)->at;
       a = b;
     }
@@ -392,8 +385,12 @@ Unique unique_in_order(const Tensor& flat, const int64_t* order, const Dims& sha
   Unique u;
   for_ordered(flat.dtype(), "unique", [&]<class T>(Type<T>) {
     const T* p = flat.data<T>();
-    u = groups(flat.numel(), order, shape, first,
-               [&](int64_t a, int64_t b) { return !(key(p[a]) == key(p[b])); });
+    u = groups(flat.numel(), order, shape, first, [&](int64_t a, int64_t b) {
+      const auto u1 = key(p[a]);
+      // No NaN equals another.
+      return u1 != key(p[b]) ||
+             (is_floating(dtype_of<T>::value) && u1 == std::numeric_limits<Key<T>>::max());
+    });
   });
   u.values = index_select(flat, 0, index_of(first));
   return u;
@@ -423,8 +420,7 @@ Unique unique_rows(const Tensor& x, int64_t dim) {
     auto compare = [&](int64_t a, int64_t b) {
       for (int64_t j = 0; j < width; ++j) {
         auto u1 = key(p[a * width + j]), u2 = key(p[b * width + j]);
-        if (before(u1, u2)) return -1;
-        if (before(u2, u1)) return 1;
+        if (u1 != u2) return u1 < u2 ? -1 : 1;
       }
       return 0;
     };
