@@ -112,10 +112,12 @@ void radix_sort(std::vector<Item<K>>& v) {
   }
 }
 
-// Equal keys may change places unless `stable`; up to 16 elements they never do.
+// Equal keys may change places unless `stable`. In rows of less than kLong elements they do so as
+// in PyTorch, whose sort is the library's, and up to 16 elements they never do.
 template <class K>
 void sort_items(std::vector<Item<K>>& v, bool stable) {
-  if (v.size() > 200)
+  constexpr size_t kLong = 32768, kShort = 200;
+  if (v.size() >= (stable ? kShort : kLong))
     radix_sort(v);
   else if (stable)
     std::stable_sort(v.begin(), v.end(), kLess);
@@ -341,7 +343,7 @@ std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim) {
   check_row(r, "mode");
   // The longest run; the smallest value where several are as long; its last place.
   auto longest = []<class V>(V& v) {
-    sort_items(v, true);
+    sort_items(v, false);
     int64_t best = 0, best_count = 0;
     for (auto a = v.begin(); a != v.end();) {
       auto b = std::find_if(a, v.end(), [&](const auto& i) { return a->key != i.key; });
