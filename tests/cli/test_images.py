@@ -300,6 +300,7 @@ def test_a_last_batch_of_one_image_is_left_out(tmp_path: Path) -> None:
 MISTAKES = {
     "fraction": (["--test-fraction", "0.3"], "digits has test images of its own"),
     "model": (["--model", "resnet19"], "did you mean"),
+    "segmentation": (["--model", "fcn_resnet50"], "gives each pixel a class"),
     "augment": (["--augment", "crop+flop"], "no augmentation is called 'flop'; did you mean flip?"),
     "none": (["--augment", "none+flip"], "none cannot be joined"),
     "schedule": (["--schedule", "onecycle"], "did you mean one-cycle"),

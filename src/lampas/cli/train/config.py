@@ -165,6 +165,11 @@ def _check_names(c: Config) -> None:
     from lampas.cli.train import augment, zoo
 
     if c.model is not None and not zoo.known(c.model):
+        if zoo.segments(c.model):
+            raise UsageError(
+                f"--model {c.model}: it gives each pixel a class, lampas train gives each picture "
+                "one; a program of your own can train it, with lampas.vision.models.segmentation"
+            )
         own = ", ".join(zoo.own())
         hint = nearest(c.model, [*zoo.own(), *zoo.published()])
         rest = f"; there are {own}, and lampas.vision's ({len(zoo.published())}, see --help)"

@@ -26,7 +26,12 @@ def published() -> list[str]:
     """The classifiers of `lampas.vision.models`."""
     from lampas.vision.models import list_models
 
-    return [name for name in list_models() if not name.startswith(_SEGMENTATION)]
+    return [name for name in list_models() if not segments(name)]
+
+
+def segments(name: str) -> bool:
+    """Whether it is a model of `lampas.vision.models.segmentation`."""
+    return name.startswith(_SEGMENTATION)
 
 
 def known(name: str) -> bool:

@@ -121,7 +121,9 @@ def normalize(
     [1.0, 1.0, 1.0, 1.0]
     """
     if not isinstance(tensor, lampas.Tensor):
-        raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
+        raise TypeError(
+            f"img should be Tensor Image. Got {type(tensor)}. Put ToTensor() before Normalize()."
+        )
     if not tensor.is_floating_point():
         raise TypeError(
             f"Input tensor should be a float tensor. Got {tensor.dtype}. "
