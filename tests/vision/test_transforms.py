@@ -171,7 +171,7 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.pad(TENSOR, (1, 2, 3)), ValueError, "3 element"),
     (lambda: F.pad(TENSOR, 1, padding_mode="no"), ValueError, "'no'"),
     (lambda: F.resize(TENSOR, (1, 2, 3)), ValueError, "1 or 2 values"),
-    (lambda: F.resize(TENSOR, 5, "bilinear"), TypeError, "'bilinear'"),
+    (lambda: F.resize(TENSOR, 5, "linear"), TypeError, "'linear'"),
     (lambda: F.resize(TENSOR, 5, InterpolationMode.LANCZOS), ValueError, "PIL images only"),
     (lambda: F.adjust_hue(TENSOR, 0.6), ValueError, "0.6"),
     (lambda: F.adjust_brightness(lampas.ones(2, 3, 3), 1), TypeError, r"\[1, 3\], but found 2"),

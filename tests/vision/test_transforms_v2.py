@@ -173,6 +173,28 @@ def test_interpolation_by_name():
         v2.Resize(4, "cubist")
 
 
+def test_lanczos_on_tensors_is_what_pillow_makes():
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
+    picture = v2.ToPILImage()(pixels)
+    for size in ((7, 9), (20, 30)):
+        shrink = v2.Resize(size, v2.InterpolationMode.LANCZOS)
+        expected = v2.PILToTensor()(shrink(picture)).int()
+        made = shrink(v2.PILToTensor()(picture))
+        assert made.dtype == lampas.uint8 and (made.int() - expected).abs().max() <= 1
+        longer = shrink(v2.PILToTensor()(picture).to(lampas.int32))
+        # Pillow rounds and cuts between the two axes.
+        assert (longer.clamp(0, 255) - expected).abs().max() <= 3
+    with pytest.raises(ValueError, match="requires antialias"):
+        v2.Resize(5, v2.InterpolationMode.LANCZOS, antialias=False)(lampas.rand(3, 8, 8))
+
+
+def test_masks_follow_exact_neighbours():
+    mask = tv.Mask(lampas.arange(7)[None, None].expand(1, 7, 7).contiguous())
+    row = v2.Resize((4, 4), v2.InterpolationMode.NEAREST_EXACT)(mask)[0, 0].tolist()
+    assert row == [0, 2, 4, 6]  # (i + 0.5) * 7 / 4, cut
+    assert v2.Resize((4, 4))(mask)[0, 0].tolist() == [0, 1, 3, 5]  # i * 7 / 4, cut
+
+
 def test_elastic_takes_cubic_sampling():
     image = lampas.rand(2, 9, 11)
     still = v2.functional.elastic(image, lampas.zeros(1, 9, 11, 2), v2.InterpolationMode.BICUBIC)

@@ -7,7 +7,8 @@ from typing import Any
 
 
 class InterpolationMode(Enum):
-    """How pixels between pixels are found. BOX, HAMMING and LANCZOS work on PIL images only."""
+    """How pixels between pixels are found. BOX and HAMMING work on PIL images only, LANCZOS also on
+    tensors that version 2 resizes."""
 
     NEAREST = "nearest"
     NEAREST_EXACT = "nearest-exact"

@@ -281,22 +281,31 @@ def resize(
     if isinstance(inpt, _PLACED):
         return P.scaled(inpt, want)
     if isinstance(inpt, tv.Mask):
-        return _as_mask(inpt, lambda mask: F1.resize(mask, want, _NEAREST))
+        exact = interpolation_mode(interpolation) is InterpolationMode.NEAREST_EXACT
+        mode = InterpolationMode.NEAREST_EXACT if exact else _NEAREST
+        return _as_mask(inpt, lambda mask: F1.resize(mask, want, mode))
     return _as_image(inpt, lambda img: _resized(img, want, interpolation, antialias))
 
 
 def _resized(img: Any, size: Any, interpolation: Any, antialias: bool | None) -> Any:
     mode = interpolation_mode(interpolation)
+    lanczos = mode is InterpolationMode.LANCZOS
     smooth = mode in (InterpolationMode.BILINEAR, InterpolationMode.BICUBIC)
-    if not (smooth and isinstance(img, Tensor) and img.dtype == lampas.uint8 and img.numel()):
+    in_bytes = isinstance(img, Tensor) and img.dtype == lampas.uint8
+    if not (isinstance(img, Tensor) and img.numel() and (lanczos or (smooth and in_bytes))):
         return F1.resize(img, size, interpolation, antialias=antialias)
+    if lanczos and not antialias:
+        raise ValueError("InterpolationMode.LANCZOS requires antialias=True")
     # Bytes stay bytes, which version 1 turns into floats and back.
     from lampas.nn.functional import interpolate
 
     batch = img.reshape(-1, *img.shape[-3:])
+    whole = not in_bytes and not img.is_floating_point()
     made = interpolate(
-        batch, size=list(size), mode=mode.value, align_corners=False, antialias=bool(antialias)
-    )
+        batch.to(lampas.float32) if whole else batch,
+        size=list(size), mode=mode.value, align_corners=False, antialias=bool(antialias),
+    )  # fmt: skip
+    made = made.round().to(img.dtype) if whole else made
     return made.reshape(*img.shape[:-2], *made.shape[-2:])
 
 
