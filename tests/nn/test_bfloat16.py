@@ -1,4 +1,4 @@
-"""Products and convolutions of bfloat16 numbers against NumPy's sums of the same numbers in float64.
+"""Products and convolutions of bfloat16 numbers against sums of the same numbers in float64.
 
 What is computed is rounded once, to 8 bits; sums are taken in float32."""
 
@@ -32,8 +32,8 @@ def assert_rounded(got, want, size):
 @pytest.mark.parametrize("seed", range(60))
 def test_products_of_any_layout(seed):
     rng = np.random.default_rng(seed)
-    batch, m, n, k = (int(rng.choice(c)) for c in (
-        (1, 3), (1, 3, 5, 12, 31, 64, 100), (1, 7, 32, 33, 100), (1, 2, 31, 64, 75, 500)))  # fmt: skip
+    sizes = (1, 3), (1, 3, 5, 12, 31, 64, 100), (1, 7, 32, 33, 100), (1, 2, 31, 64, 75, 500)
+    batch, m, n, k = (int(rng.choice(s)) for s in sizes)
     a = numbers(rng, batch, m, k) if rng.random() < 0.5 else numbers(rng, batch, k, m).mT
     b = numbers(rng, batch, k, n) if rng.random() < 0.5 else numbers(rng, batch, n, k).mT
     if rng.random() < 0.2:
@@ -109,7 +109,8 @@ def test_convolutions(case, transposed):
 
 def test_same_bits_on_any_number_of_threads():
     rng = np.random.default_rng(0)
-    a, b, x, w = (numbers(rng, *s) for s in ((300, 500), (500, 90), (4, 16, 20, 20), (24, 16, 3, 3)))
+    a, b = numbers(rng, 300, 500), numbers(rng, 500, 90)
+    x, w = numbers(rng, 4, 16, 20, 20), numbers(rng, 24, 16, 3, 3)
     before, results = lampas.get_num_threads(), []
     for threads in (1, 2, 3):
         lampas.set_num_threads(threads)
