@@ -137,6 +137,11 @@ Tensor correlate(const Tensor& x_, const Tensor& weight_, const Tensor& bias, co
                      bias);
   if (in_float(x_.dtype(), weight_.sizes(), a))
     return to_dtype(correlate(widen(x_), widen(weight_), widen(bias), a, out), x_.dtype());
+  if (is_integral(x_.dtype()) && x_.dtype() != DType::I64 && x_.dtype() != DType::Bool) {
+    // Short integers wrap around alike, whether after every step or at the end.
+    auto longer = [](const Tensor& t) { return t.defined() ? to_dtype(t, DType::I64) : t; };
+    return to_dtype(correlate(longer(x_), longer(weight_), longer(bias), a, out), x_.dtype());
+  }
   Tensor x = plain(x_), weight = plain(weight_), b = bias.defined() ? plain(bias) : bias;
   Dims sizes{x.size(0), weight.size(0)};
   for (int64_t s : out) sizes.push_back(s);

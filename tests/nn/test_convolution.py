@@ -191,6 +191,14 @@ def test_complex_and_integer():
     x, w = rng.integers(-9, 9, (2, 3, 8)), rng.integers(-9, 9, (4, 3, 3))
     got = F.conv1d(lampas.tensor(x), lampas.tensor(w)).numpy()
     assert (got == convolve(x, w, (1,), (0,), (1,), 1)).all()
+    x, w = rng.integers(-99, 99, (2, 4, 6, 8)), rng.integers(-99, 99, (6, 2, 3, 3))
+    exact = convolve(x, w, (2, 1), (1, 1), (1, 1), 2)
+    for kind in (np.int8, np.uint8, np.int16, np.int32):
+        args = (lampas.from_numpy(t.astype(kind)) for t in (x, w))
+        got = F.conv2d(*args, stride=(2, 1), padding=1, groups=2).numpy()
+        assert got.dtype == kind and (got == exact.astype(kind)).all()  # wrapped around
+    with pytest.raises(NotImplementedError, match="not implemented for 'bool'"):
+        F.conv1d(lampas.ones(1, 1, 4).bool(), lampas.ones(1, 1, 2).bool())
 
 
 def test_sizes_that_do_not_fit():
