@@ -6,7 +6,7 @@ import pytest
 
 import lampas
 from lampas import nn
-from lampas.vision.models import resnet18
+from lampas.vision.models import inception_v3, resnet18
 from lampas.vision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 
@@ -34,6 +34,12 @@ def test_names_of_modules_functions_and_repeated_calls():
     assert train == [*evaluation[:-1], "mul", "flatten"]
     assert model.training
     assert all(lampas.equal(before[n], v) for n, v in model.state_dict().items())
+
+
+def test_models_that_want_larger_images():
+    train, evaluation = get_graph_node_names(inception_v3(init_weights=False), None, True)
+    assert "AuxLogits.fc" in train and "AuxLogits.fc" not in evaluation
+    assert evaluation[:2] == ["x", "Conv2d_1a_3x3.conv"] and evaluation[-1] == "fc"
 
 
 def test_features_are_what_the_model_computes():

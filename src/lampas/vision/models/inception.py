@@ -195,6 +195,8 @@ class Inception3(nn.Module):
     torch.Size([1, 10])
     """
 
+    image_size = 299  # the auxiliary head, which works in training, needs as much
+
     def __init__(
         self,
         num_classes: int = 1000,
