@@ -1,6 +1,7 @@
-// Two levels. Small blocks are carved from slabs, which are kept for good, and freed into lists of
-// the calling thread, with a shared list behind them. Large blocks are mappings of their own; freed
-// ones stand in one list by size class and one by age, and the oldest are unmapped first.
+// Two levels. Small blocks are cut from slabs and freed into lists of the calling thread, with a
+// shared list behind them; slabs go back to the system on demand, once all their blocks are in the
+// latter. Large blocks are mappings of their own; freed ones stand in one list by size class and
+// one by age, and the oldest are unmapped first.
 #include "runtime/allocator.h"
 
 #include <algorithm>
@@ -14,11 +15,11 @@
 
 #include "core/error.h"
 #include "runtime/cpu.h"
+#include "runtime/pages.h"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
-#include <sys/mman.h>
-#define LAMPAS_HAS_MMAP 1
+#define LAMPAS_HAS_FORK 1
 #endif
 
 namespace lampas {
@@ -47,6 +48,13 @@ constexpr SizeClass class_of(size_t bytes) {
   const size_t eighths = (bytes - 1) >> (exponent - 3);  // 8 .. 15
   return {8 + (exponent - 9) * 8 + static_cast<int>(eighths & 7), (eighths + 1) << (exponent - 3)};
 }
+// The size of a class, the other way round.
+constexpr size_t size_of_class(int index) {
+  if (index < 8) return static_cast<size_t>(index + 1) * 64;
+  const int exponent = 9 + (index - 8) / 8;
+  return static_cast<size_t>(9 + (index & 7)) << (exponent - 3);
+}
+static_assert(size_of_class(class_of(577).index) == class_of(577).size);
 static_assert(class_of(kSmallLimit).index == kSmallClasses - 1);
 static_assert(class_of(kSmallLimit + 1).index == kSmallClasses);
 static_assert(class_of(kAddressLimit).index == kSmallClasses + kLargeClasses - 1);
@@ -93,36 +101,6 @@ bool count_in(size_t bytes) {
 }
 
 void count_out(size_t bytes) { allocated.fetch_sub(bytes, std::memory_order_relaxed); }
-
-// ---- memory of the system --------------------------------------------------------------------
-
-constexpr size_t kHugePage = 2 << 20;
-
-#if defined(LAMPAS_HAS_MMAP)
-void* map_pages(size_t bytes) {
-  const auto map = [](size_t size) {
-    void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? nullptr : static_cast<char*>(p);
-  };
-  if (bytes < kHugePage) return map(bytes);
-  // Aligned to a huge page, so that the system can back it with them: one page fault, not 512.
-  char* const p = map(bytes + kHugePage);
-  if (!p) return map(bytes);
-  const size_t head = -reinterpret_cast<uintptr_t>(p) & (kHugePage - 1);
-  if (head) munmap(p, head);
-  if (head < kHugePage) munmap(p + head + bytes, kHugePage - head);
-#if defined(MADV_HUGEPAGE)
-  madvise(p + head, bytes, MADV_HUGEPAGE);
-#endif
-  return p + head;
-}
-void unmap_pages(void* p, size_t bytes) { munmap(p, bytes); }
-#else
-void* map_pages(size_t bytes) {
-  return ::operator new(bytes, std::align_val_t(4096), std::nothrow);
-}
-void unmap_pages(void* p, size_t) { ::operator delete(p, std::align_val_t(4096)); }
-#endif
 
 // ---- large blocks ------------------------------------------------------------------------------
 
@@ -228,18 +206,38 @@ constexpr uint32_t keep_count(size_t size) {
   return static_cast<uint32_t>(std::clamp<size_t>((128 << 10) / size, 8, 256));
 }
 
+constexpr size_t kSlab = 1 << 20;
+
+struct alignas(kAlignment) Slab {  // stands at the beginning of the memory it is cut from
+  Slab* next;
+  size_t cut, free;  // bytes in blocks; of these, in free ones: counted by `trim`, else 0
+};
+
 class SmallBlocks {  // what the threads share
  public:
   bool fetch(List& list, SizeClass c);
   void put(List& list, int index, uint32_t count);
+  uint64_t trim();  // unmaps the slabs of which all blocks are here; returns their bytes
 
   std::mutex mutex;
 
  private:
-  static constexpr size_t kSlab = 1 << 20;
+  bool add_slab();
+  static Slab* slab_of(void* block) {
+    return reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(block) & ~(kSlab - 1));
+  }
+
   List lists_[kSmallClasses];
-  char *slab_ = nullptr, *slab_end_ = nullptr;
+  Slab* slabs_ = nullptr;  // the newest is being cut
 };
+
+bool SmallBlocks::add_slab() {
+  void* const p = map_aligned(kSlab, kSlab);
+  if (!p) return false;
+  raise_peak(peak_mapped, mapped.fetch_add(kSlab, std::memory_order_relaxed) + kSlab);
+  slabs_ = new (p) Slab{slabs_, 0, 0};
+  return true;
+}
 
 bool SmallBlocks::fetch(List& list, SizeClass c) {
   std::lock_guard lock(mutex);
@@ -249,16 +247,12 @@ bool SmallBlocks::fetch(List& list, SizeClass c) {
   if (list.count) return true;
   want = std::min<uint32_t>(want, static_cast<uint32_t>(std::max<size_t>(1, 4096 / c.size)));
   for (; want; --want) {
-    if (static_cast<size_t>(slab_end_ - slab_) < c.size) {
+    if (!slabs_ || kSlab - sizeof(Slab) - slabs_->cut < c.size) {
       if (list.count) break;
-      char* const p = static_cast<char*>(map_pages(kSlab));
-      if (!p) return false;
-      raise_peak(peak_mapped, mapped.fetch_add(kSlab, std::memory_order_relaxed) + kSlab);
-      slab_ = p;
-      slab_end_ = p + kSlab;
+      if (!add_slab()) return false;
     }
-    list.push(slab_);
-    slab_ += c.size;
+    list.push(reinterpret_cast<char*>(slabs_ + 1) + slabs_->cut);
+    slabs_->cut += c.size;
   }
   return true;
 }
@@ -266,6 +260,34 @@ bool SmallBlocks::fetch(List& list, SizeClass c) {
 void SmallBlocks::put(List& list, int index, uint32_t count) {
   std::lock_guard lock(mutex);
   for (; count; --count) lists_[index].push(list.pop());
+}
+
+uint64_t SmallBlocks::trim() {
+  std::lock_guard lock(mutex);
+  for (int i = 0; i < kSmallClasses; ++i)
+    for (Link* b = lists_[i].head; b; b = b->next) slab_of(b)->free += size_of_class(i);
+  for (List& list : lists_) {
+    List kept;
+    while (list.count) {
+      void* const b = list.pop();
+      if (slab_of(b)->free < slab_of(b)->cut) kept.push(b);
+    }
+    list = kept;
+  }
+  uint64_t given = 0;
+  for (Slab** at = &slabs_; *at;) {
+    Slab* const slab = *at;
+    if (slab->free < slab->cut) {
+      slab->free = 0;
+      at = &slab->next;
+    } else {
+      *at = slab->next;
+      unmap_aligned(slab, kSlab, kSlab);
+      given += kSlab;
+    }
+  }
+  mapped.fetch_sub(given, std::memory_order_relaxed);
+  return given;
 }
 
 // ---- the process's allocator -------------------------------------------------------------------
@@ -289,7 +311,7 @@ alignas(Shared) unsigned char shared_memory[sizeof(Shared)];
 
 Shared* make_shared_state() {
   Shared* s = new (shared_memory) Shared;
-#if defined(LAMPAS_HAS_MMAP)
+#if defined(LAMPAS_HAS_FORK)
   static Shared* at_fork;
   at_fork = s;
   // No other thread may be inside while the process is copied.
@@ -440,6 +462,8 @@ std::string human(uint64_t bytes) {
     why = machine + " in all";
   } else {
     why = machine + ", of which " + human(memory_available()) + " are free";
+    if (const uint64_t most = address_limit())
+      why += ", and ulimit -v allows this process " + human(most) + " of addresses";
   }
   fail(ErrorKind::Memory, "cannot allocate ", human(bytes), " (", bytes, " bytes): ", why, "; ",
        human(used), " in use by tensors, ", human(cached_before),
@@ -447,12 +471,16 @@ std::string human(uint64_t bytes) {
        "bfloat16), or free tensors that are no longer needed (del)");
 }
 
+// Gives back what is cached, but for small blocks beside live ones and those of other threads.
 uint64_t drop_cache() noexcept {
   Shared& s = shared();
+  if (ThreadCache* const own = thread_cache)
+    for (int i = 0; i < kSmallClasses; ++i) s.small.put(own->lists[i], i, own->lists[i].count);
+  const uint64_t small = s.small.trim();
   std::lock_guard lock(s.large.mutex);
-  const uint64_t cached = s.large.cached;
+  const uint64_t large = s.large.cached;
   s.large.shrink(0);
-  return cached;
+  return small + large;
 }
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -34,7 +34,8 @@ struct MemoryStats {
 MemoryStats memory_stats();
 void reset_peak_memory();
 
-// Gives every cached large block back to the system.
+// Gives cached memory back to the system: all large blocks, and the pages of small ones on which
+// none is in use.
 void empty_cache() noexcept;
 // Upper bound for `allocated`; requests beyond it fail with Error{Memory}. 0: the machine's own.
 void set_memory_limit(uint64_t bytes);

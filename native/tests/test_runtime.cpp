@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -134,6 +135,27 @@ void test_allocator() {
   empty_cache();
   reset_peak_memory();
   EXPECT(memory_stats().peak_allocated == before);
+}
+
+void test_small_blocks_go_back() {
+  constexpr size_t kBytes = 5000;
+  std::vector<unsigned char*> blocks(4000);
+  const auto fill = [&](unsigned char with) {
+    for (auto& p : blocks) {
+      if (!p) p = static_cast<unsigned char*>(allocate(kBytes));
+      std::memset(p, with, kBytes);
+    }
+  };
+  fill(1);
+  const uint64_t most = memory_stats().reserved;
+  unsigned char* const kept = std::exchange(blocks[2000], nullptr);
+  for (auto& p : blocks) deallocate(std::exchange(p, nullptr), kBytes);
+  empty_cache();
+  EXPECT(memory_stats().reserved + 15 * (1 << 20) < most);
+  fill(2);  // from what is left and from new pages, never over what is in use
+  EXPECT(std::all_of(kept, kept + kBytes, [](unsigned char x) { return x == 1; }));
+  for (auto& p : blocks) deallocate(p, kBytes);
+  deallocate(kept, kBytes);
 }
 
 void test_memory_errors() {
@@ -407,6 +429,7 @@ int main() {
   test_errors();
   test_cpu();
   test_allocator();
+  test_small_blocks_go_back();
   test_memory_errors();
   test_pool();
   test_fork();

@@ -51,6 +51,26 @@ def test_the_cache_is_given_back() -> None:
     assert full - _C.memory_stats()["cached"] >= 15 * MIB
 
 
+def test_small_blocks_are_given_back_too() -> None:
+    kept = [lampas.zeros(1000) for _ in range(5000)]
+    last = kept[-1].fill_(7)
+    del kept
+    gc.collect()
+    full = _C.memory_stats()["cached"]
+    assert full >= 15 * MIB
+    _C.empty_cache()
+    assert _C.memory_stats()["cached"] <= 4 * MIB
+    again = [lampas.ones(1000) for _ in range(5000)]
+    assert bool((last == 7).all()) and all(x[-1] == 1 for x in again)
+
+
+def test_small_blocks_make_room_for_a_large_one() -> None:
+    del [lampas.zeros(1000) for _ in range(10000)][:]
+    gc.collect()
+    _C.set_memory_limit(_C.memory_stats()["allocated"] + 64 * MIB)
+    lampas.zeros(60 * MIB, dtype=lampas.uint8)
+
+
 def test_peaks_start_anew() -> None:
     x = lampas.empty(32 * MIB, dtype=lampas.uint8)
     del x
