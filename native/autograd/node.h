@@ -178,6 +178,24 @@ class Saved {
 };
 inline Saved save(const Tensor& t) { return Saved(t); }
 
+// Several of them, undefined ones included.
+class SavedList {
+ public:
+  explicit SavedList(const std::vector<Tensor>& values) {
+    for (const Tensor& t : values) list_.emplace_back(t);
+  }
+  SavedList(const SavedList&) = default;
+  SavedList(SavedList&& o) noexcept : list_(std::move(o.list_)) { ++Saved::moves; }
+  std::vector<Tensor> operator()() const {
+    std::vector<Tensor> values;
+    for (const Saved& s : list_) values.push_back(s());
+    return values;
+  }
+
+ private:
+  std::vector<Saved> list_;
+};
+
 // A node from a function. With one output F is `void(const Tensor& g, Sink&)` or, with one input,
 // `Tensor(const Tensor& g)`; with several it is `void(std::span<const Tensor>, Sink&)`.
 template <class F>

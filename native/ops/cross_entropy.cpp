@@ -100,9 +100,25 @@ Picked pick_any(const Tensor& x, const Tensor& target, const Tensor& weight, con
                                  : pick<float>(x, target, weight, c, ignore);
 }
 
+bool out_of_range(const Tensor& target, int64_t n, int64_t ignore) {
+  for (int64_t i = 0; i < target.numel(); ++i) {
+    int64_t t = target.data<int64_t>()[i];
+    if (t != ignore && (t < 0 || t >= n)) return true;
+  }
+  return false;
+}
+
+// Writes through NumPy's or another library's view of the labels are not seen by their version.
+void check_unchanged(const Tensor& target, int64_t n, int64_t ignore) {
+  LAMPAS_CHECK_INDEX(!out_of_range(target, n, ignore), "backward of a loss over ", n,
+                     " classes: its labels were in range and no longer are. Remedy: compute the "
+                     "loss from a copy, target.clone(), or change the labels after backward()");
+}
+
 // The gradient of the picked log-probabilities: -weight * g at each target, zeros elsewhere.
 Tensor unpick(const Tensor& g, const Tensor& target, const Tensor& weights, const Dims& sizes,
               const Classes& c, int64_t ignore) {
+  check_unchanged(target, c.classes, ignore);
   Tensor out = zeros(sizes, g.dtype());
   GradGuard off(false);
   Tensor flat = plain(expand(g.alias(), target.sizes()));
@@ -155,13 +171,15 @@ Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, 
   }
   if (recording(x0))
     record(y, "NllLossBackward0", {&x0},
-           [=, sizes = x0.sizes(), weights = p.weight, total = p.total](const Tensor& g) {
+           [=, labels = save(target), sizes = x0.sizes(), weights = p.weight,
+            total = p.total](const Tensor& g) {
+             Tensor target = labels();
              Tensor scaled = reduction == Reduction::Mean ? div(g, total) : g;
              Tensor dx = unpick(scaled, target, weights, sizes, c, ignore);
              if (recording(scaled)) {
                // Linear in g: its own gradient picks again.
                record(dx, "NllLossBackwardBackward0", {&scaled}, [=](const Tensor& gg) {
-                 Dims at = sizes;
+                 Tensor target = labels();
                  Tensor picked = pick_any(plain(gg), target, weight, c, ignore).loss;
                  return reshape(picked, target.sizes());
                });
@@ -235,14 +253,6 @@ void fused_backward(const Tensor& dx, const Tensor& prob, const Tensor& target, 
       });
 }
 
-bool out_of_range(const Tensor& target, int64_t n, int64_t ignore) {
-  for (int64_t i = 0; i < target.numel(); ++i) {
-    int64_t t = target.data<int64_t>()[i];
-    if (t != ignore && (t < 0 || t >= n)) return true;
-  }
-  return false;
-}
-
 // Indices over [N, C] logits without weights or smoothing: the case of every training loop.
 Tensor fused(const Tensor& x, const Tensor& target, Reduction reduction, int64_t ignore) {
   Tensor xc = plain(x), prob = empty(x.sizes(), x.dtype());
@@ -259,7 +269,9 @@ Tensor fused(const Tensor& x, const Tensor& target, Reduction reduction, int64_t
   }
   if (recording(x))
     record(y, "CrossEntropyBackward0", {&x},
-           [x = save(x), prob, target, reduction, ignore, total = p.total](const Tensor& g) {
+           [x = save(x), prob, labels = save(target), reduction, ignore,
+            total = p.total](const Tensor& g) {
+             Tensor target = labels();
              double scale = reduction == Reduction::Mean ? 1 / total : 1;
              if (grad_enabled()) {  // create_graph: in public operators
                Tensor v = x(), hot = zeros(v.sizes(), v.dtype());
@@ -268,6 +280,7 @@ Tensor fused(const Tensor& x, const Tensor& target, Reduction reduction, int64_t
                Tensor gr = reduction == Reduction::None ? unsqueeze(g, 1) : g;
                return (softmax(v, 1) - hot) * to_dtype(unsqueeze(keep, 1), v.dtype()) * gr * scale;
              }
+             check_unchanged(target, prob.size(1), ignore);
              Tensor dx = empty(prob.sizes(), prob.dtype()), gc = plain(g);
              bool per_row = reduction == Reduction::None;
              prob.dtype() == DType::F64

@@ -175,7 +175,7 @@ Tensor index_backward(const Tensor& g, const Dims& sizes, const std::vector<Tens
   put_raw(out, plan_index(out, indices), g, true);
   if (recording(g))
     record(out, "IndexBackwardBackward0", {&g},
-           [indices](const Tensor& gg) { return index(gg, indices); });
+           [at = SavedList(indices)](const Tensor& gg) { return index(gg, at()); });
   return out;
 }
 }  // namespace
@@ -183,8 +183,9 @@ Tensor index_backward(const Tensor& g, const Dims& sizes, const std::vector<Tens
 Tensor index(const Tensor& x, const std::vector<Tensor>& indices) {
   Tensor y = index_raw(x, plan_index(x, indices));
   if (recording(x))
-    record(y, "IndexBackward0", {&x},
-           [s = x.sizes(), indices](const Tensor& g) { return index_backward(g, s, indices); });
+    record(y, "IndexBackward0", {&x}, [s = x.sizes(), at = SavedList(indices)](const Tensor& g) {
+      return index_backward(g, s, at());
+    });
   return y;
 }
 
@@ -197,7 +198,8 @@ void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Te
   put_raw(self, plan_index(self, indices), value, accumulate);
   Ref<Node> node;
   if (recording(self, value)) {
-    auto f = [indices, accumulate](const Tensor& g, Sink& out) {
+    auto f = [at = SavedList(indices), accumulate](const Tensor& g, Sink& out) {
+      const std::vector<Tensor> indices = at();
       if (out.needs(0)) {
         Tensor gs = g;
         if (!accumulate) {
@@ -208,7 +210,7 @@ void index_put_(const Tensor& self, const std::vector<Tensor>& indices, const Te
       }
       if (out.needs(1)) out.set(1, index(g, indices));
     };
-    node = make_ref<FunctionNode<decltype(f)>>("IndexPutBackward0", f);
+    node = make_ref<FunctionNode<decltype(f)>>("IndexPutBackward0", std::move(f));
     node->edges.push_back(gradient_edge(self));
     node->edges.push_back(gradient_edge(value));
   }
@@ -281,10 +283,12 @@ void add_raw(const Tensor& to, const Tensor& from, const Tensor& index, int64_t 
 // zeros with g's slices added at `index`.
 Tensor index_select_backward(const Tensor& g, const Dims& sizes, int64_t dim, const Tensor& index) {
   Tensor out = zeros(sizes, g.dtype(), g.device());
+  // Writes through NumPy's view of the index are not seen by its version.
+  check_range(index, out.dim() ? out.size(dim) : 1, "backward of index_select");
   add_raw(out, plain(g), index, dim);
   if (recording(g))
     record(out, "IndexSelectBackwardBackward0", {&g},
-           [dim, index](const Tensor& gg) { return index_select(gg, dim, index); });
+           [dim, at = save(index)](const Tensor& gg) { return index_select(gg, dim, at()); });
   return out;
 }
 }  // namespace
@@ -298,8 +302,8 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   Tensor y = empty(sizes, x.dtype(), x.device());
   if (y.numel() && !y.is_meta()) select_raw(y, plain(x), at, dim);
   if (recording(x))
-    record(y, "IndexSelectBackward0", {&x}, [s = x.sizes(), dim, at](const Tensor& g) {
-      return index_select_backward(g, s, dim, at);
+    record(y, "IndexSelectBackward0", {&x}, [s = x.sizes(), dim, at = save(at)](const Tensor& g) {
+      return index_select_backward(g, s, dim, at());
     });
   return y;
 }
@@ -335,10 +339,10 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
   add_raw(y, scaled, at, dim);
   if (recording(x, source))
     record(y, "IndexAddBackward0", {&x, &source},
-           [dim, at, alpha, s = source.sizes()](const Tensor& g, Sink& out) {
+           [dim, at = save(at), alpha, s = source.sizes()](const Tensor& g, Sink& out) {
              out.set(0, g);
              if (!out.needs(1)) return;
-             Tensor gs = reshape(index_select(g, dim, at), s);
+             Tensor gs = reshape(index_select(g, dim, at()), s);
              out.set(1, alpha.equals(1) ? gs : engine_math.scale(gs, alpha));
            });
   return y;
@@ -356,9 +360,9 @@ Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   put_raw(lifted, plan_index(lifted, where), shaped, false);
   if (recording(x, source))
     record(y, "IndexCopyBackward0", {&x, &source},
-           [dim, at, s = source.sizes()](const Tensor& g, Sink& out) {
-             if (out.needs(0)) out.set(0, index_fill(g, dim, at, 0));
-             if (out.needs(1)) out.set(1, reshape(index_select(g, dim, at), s));
+           [dim, at = save(at), s = source.sizes()](const Tensor& g, Sink& out) {
+             if (out.needs(0)) out.set(0, index_fill(g, dim, at(), 0));
+             if (out.needs(1)) out.set(1, reshape(index_select(g, dim, at()), s));
            });
   return y;
 }
@@ -538,11 +542,13 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
 namespace {
 Tensor embedding_backward(const Tensor& g, const Dims& sizes, const Tensor& at, int64_t padding) {
   Tensor out = zeros(sizes, g.dtype(), g.device());
+  check_range(at, sizes[0], "backward of embedding");
   Tensor rows = plain(reshape(g.alias(), Dims{at.numel(), sizes[1]}));
   add_raw(out, rows, reshape(at, Dims{-1}), 0);
   if (padding >= 0) fill_raw(select(out.alias(), 0, padding), 0);
   if (recording(g))
-    record(out, "EmbeddingBackwardBackward0", {&g}, [at, padding](const Tensor& gg) {
+    record(out, "EmbeddingBackwardBackward0", {&g}, [saved = save(at), padding](const Tensor& gg) {
+      Tensor at = saved();
       Tensor rows = embedding(gg, at, -1);
       if (padding < 0) return rows;
       Tensor hit = empty(at.sizes(), DType::Bool);
@@ -574,8 +580,8 @@ Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx)
   if (y.numel() && !y.is_meta()) select_raw(y, table, at, 0);
   if (recording(weight))
     record(y, "EmbeddingBackward0", {&weight},
-           [s = weight.sizes(), at, padding_idx](const Tensor& g) {
-             return embedding_backward(g, s, at, padding_idx);
+           [s = weight.sizes(), at = save(at), padding_idx](const Tensor& g) {
+             return embedding_backward(g, s, at(), padding_idx);
            });
   return y;
 }

@@ -224,6 +224,11 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
         scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
     return reshape(gx, sizes);
   }
+  // Indices may have been given out, and written to through NumPy's view of them.
+  for (int64_t k = 0; k < at.numel(); ++k)
+    LAMPAS_CHECK_INDEX(at.data<int64_t>()[k] >= 0 && at.data<int64_t>()[k] < in,
+                       "backward of max pooling: index ", at.data<int64_t>()[k],
+                       " is out of range for ", in, " elements");
   Tensor gc = plain(g), gx = empty(sizes, g.dtype());
   for_floats(g.dtype(), [&]<class T>(Type<T>) {
     parallel_ranges(product(flat_in), std::max<int64_t>(1, 8192 / std::max<int64_t>(in, 1)),
@@ -253,8 +258,8 @@ std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win
     r = max_over(x, out, win, step);
   }
   if (recording(x))
-    record(r[0], node, {&x}, [at = r[1], s = x.sizes(), n = out.size()](const Tensor& g) {
-      return unpool(g, at, s, n);
+    record(r[0], node, {&x}, [at = save(r[1]), s = x.sizes(), n = out.size()](const Tensor& g) {
+      return unpool(g, at(), s, n);
     });
   return r;
 }
