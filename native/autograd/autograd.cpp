@@ -4,7 +4,7 @@
 
 namespace lampas {
 
-thread_local Modes modes;
+constinit thread_local Modes modes;
 EngineMath engine_math;
 Anomaly anomaly;
 
@@ -85,7 +85,7 @@ void set_requires_grad(const Tensor& t, bool on) {
          "only Tensors of floating point and complex dtype can require "
          "gradients; this one is ",
          t, ". Convert it first: t.float()");
-  if (on && t.impl()->inference)
+  if (on && t.impl()->inference && !modes.inference)
     fail(ErrorKind::Runtime,
          "Setting requires_grad=True on inference tensor outside InferenceMode "
          "is not allowed. Make a normal copy first: t.clone()");

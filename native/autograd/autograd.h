@@ -8,20 +8,26 @@ namespace lampas {
 
 // ---- modes, per thread ------------------------------------------------------------------------
 struct Modes {
-  bool grad = true;
+  bool grad = true;   // whether operators record: asked for, and not in inference mode
+  bool asked = true;  // by no_grad, enable_grad and the like
   bool inference = false;
+  void set(bool ask, bool infer) {
+    asked = ask;
+    inference = infer;
+    grad = ask && !infer;
+  }
 };
-extern thread_local Modes modes;
+extern constinit thread_local Modes modes;
 inline bool grad_enabled() { return modes.grad; }
 
 class GradGuard {
  public:
-  explicit GradGuard(bool on) : before_(modes.grad) { modes.grad = on; }
-  ~GradGuard() { modes.grad = before_; }
+  explicit GradGuard(bool on) : before_(modes) { modes.set(on, modes.inference); }
+  ~GradGuard() { modes = before_; }
   GradGuard(const GradGuard&) = delete;
 
  private:
-  bool before_;
+  Modes before_;
 };
 
 // ---- a tensor's autograd data -----------------------------------------------------------------

@@ -264,13 +264,21 @@ void init_autograd(PyObject* module) {
   m.def("_register_post_accumulate", &register_post_accumulate);
   m.def("_retain_grad", &retain_grad);
   m.def(
-      "is_grad_enabled", [] { return modes.grad; },
+      "is_grad_enabled", [] { return modes.asked; },
       "is_grad_enabled() -> bool\n\nWhether operators record their gradients on this thread.");
-  m.def("_set_grad_enabled", [](bool on) { return std::exchange(modes.grad, on); });
+  m.def("_set_grad_enabled", [](bool on) {
+    const bool before = modes.asked;
+    modes.set(on, modes.inference);
+    return before;
+  });
   m.def(
       "is_inference_mode_enabled", [] { return modes.inference; },
       "is_inference_mode_enabled() -> bool\n\nWhether this thread is in `inference_mode`.");
-  m.def("_set_inference_mode", [](bool on) { return std::exchange(modes.inference, on); });
+  m.def("_set_inference_mode", [](bool on) {
+    const bool before = modes.inference;
+    modes.set(modes.asked, on);
+    return before;
+  });
   m.def("_set_anomaly", [](bool on, bool check_nan) {
     anomaly.enabled = on;
     anomaly.check_nan = check_nan;

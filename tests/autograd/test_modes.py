@@ -83,6 +83,10 @@ def test_inference_mode() -> None:
         y.add_(1)
         with lampas.inference_mode(False):
             assert (x * 2).requires_grad
+        made = lampas.nn.Linear(2, 2)
+        assert made.weight.requires_grad and made.weight.is_inference()
+        with lampas.enable_grad():  # asked for, but nothing is recorded in inference mode
+            assert lampas.is_grad_enabled() and not (x * 2).requires_grad
     assert not lampas.is_inference_mode_enabled()
     with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
         x * y
@@ -172,6 +176,58 @@ def test_a_saved_tensor_that_changed_is_an_error(saved, write) -> None:
     )
     with pytest.raises(RuntimeError, match=message):
         y.backward()
+
+
+F = lampas.nn.functional
+BY_INDEX = {
+    "x[i]": lambda x, i: x[i],
+    "x[:, i]": lambda x, i: x[:, i],
+    "index_put": lambda x, i: x.index_put((i,), x.new_zeros(())),
+    "index_select": lambda x, i: x.index_select(0, i),
+    "take": lambda x, i: x.take(i),
+    "put": lambda x, i: x.put(i, x.new_zeros(3)),
+    "gather": lambda x, i: x.gather(0, i[None]),
+    "scatter": lambda x, i: x.scatter(0, i[None], 0.0),
+    "index_add": lambda x, i: lampas.zeros(3, 3).index_add(0, i, x),
+    "index_copy": lambda x, i: lampas.zeros(3, 3).index_copy(0, i, x),
+    "index_fill": lambda x, i: x.index_fill(0, i, 1.0),
+    "embedding": lambda x, i: F.embedding(i, x),
+    "embedding_bag": lambda x, i: F.embedding_bag(i[None], x),
+    "cross_entropy": F.cross_entropy,
+    "nll_loss": F.nll_loss,
+    "multi_margin_loss": F.multi_margin_loss,
+}
+# What is saved of these is the index itself, not a copy of it.
+KEPT = [name for name in BY_INDEX if name != "multi_margin_loss"]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_a_saved_index_that_changed_is_an_error(name: str) -> None:
+    x, i = lampas.ones(3, 3, requires_grad=True), lampas.tensor([0, 1, 2])
+    y = BY_INDEX[name](x, i).sum()
+    i.zero_()
+    with pytest.raises(RuntimeError, match=r"int64\[.*\] is at version 1; expected version 0"):
+        y.backward()
+
+
+@pytest.mark.parametrize("name", BY_INDEX)
+def test_an_index_that_changed_unseen_ends_no_process(name: str) -> None:
+    x, i = lampas.ones(3, 3, requires_grad=True), lampas.tensor([0, 1, 2])
+    y = BY_INDEX[name](x, i).sum()
+    i.numpy()[:] = 10**12
+    try:
+        y.backward()
+    except (IndexError, RuntimeError) as error:
+        assert "out of bounds" in str(error) or "no longer" in str(error)
+
+
+def test_indices_of_pooling_that_changed() -> None:
+    x = lampas.arange(16.0).reshape(1, 1, 4, 4).requires_grad_()
+    for write in (lambda i: i.zero_(), lambda i: i.numpy().fill(10**12)):
+        y, i = F.adaptive_max_pool2d(x, 2, return_indices=True)
+        write(i)
+        with pytest.raises((RuntimeError, IndexError), match=r"inplace operation|out of range"):
+            y.sum().backward()
 
 
 def test_the_error_names_the_operator_that_made_the_tensor() -> None:
