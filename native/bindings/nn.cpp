@@ -218,6 +218,7 @@ Tensor embedding(Args& a) {
   if (auto limit = a.real_or(3)) {
     // Rows that are looked up are scaled down to the norm, in place, outside the graph.
     GradGuard off(false);
+    check_inplace(weight, "embedding with max_norm");
     double order = a.real(4);
     Tensor flat = ops::plain(ops::to_dtype(index.alias(), DType::I64));
     for (int64_t i = 0; i < flat.numel(); ++i) {

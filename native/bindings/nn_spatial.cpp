@@ -186,6 +186,7 @@ Tensor wide(const Tensor& t) {
 void update_running(const Tensor& running, const Tensor& value, double momentum) {
   if (!running.defined()) return;
   GradGuard off(false);
+  check_inplace(running, "running statistics");
   ops::copy_raw(running, ops::add(ops::mul(running, 1 - momentum), ops::mul(value, momentum)));
   running.bump_version();
 }

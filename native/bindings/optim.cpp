@@ -136,6 +136,7 @@ PyObject* optim_update(PyObject*, PyObject* const* args, Py_ssize_t n) {
 
 void zero_grad(AutogradMeta& m) {
   if (requires_grad(m.grad)) m.grad = detach(m.grad);
+  check_inplace(m.grad, "zero_grad");
   ops::fill_raw(m.grad, Scalar(0));
   m.grad.bump_version();
 }

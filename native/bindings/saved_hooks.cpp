@@ -8,8 +8,10 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
+// References that `pop` gives back. Hooks that nobody removed are left alone: when a thread's or
+// the process's objects are destroyed, Python can no longer be called.
 struct Hooks {
-  Owned pack, unpack;
+  PyObject *pack, *unpack;
 };
 thread_local std::vector<Hooks> stack;
 thread_local std::optional<std::string> disabled;  // why there may be no hooks
@@ -36,25 +38,26 @@ class PythonPacked final : public Packed {
 };
 
 Ref<Packed> pack(const Tensor& value) {
-  Hooks hooks = stack.back();
+  Owned pack_hook = Owned::share(stack.back().pack), unpack = Owned::share(stack.back().unpack);
   uint32_t before = value.version();
   Owned given(checked(wrap(value)));
-  Owned packed(checked(PyObject_CallOneArg(hooks.pack.get(), given.get())));
+  Owned packed(checked(PyObject_CallOneArg(pack_hook.get(), given.get())));
   LAMPAS_CHECK(
       value.version() == before,
       "A saved tensor pack hook is modifying its input in place. Tensors provided as input "
       "to pack hook can not be modified by in-place operations as this can lead to "
       "unexpected side-effects. Remedy: work on a copy, t.clone()");
-  return make_ref<PythonPacked>(std::move(packed), std::move(hooks.unpack));
+  return make_ref<PythonPacked>(std::move(packed), std::move(unpack));
 }
 
 void push(nb::object pack_hook, nb::object unpack_hook) {
   LAMPAS_CHECK(!disabled, *disabled);
-  stack.push_back({Owned::share(pack_hook.ptr()), Owned::share(unpack_hook.ptr())});
+  stack.push_back({pack_hook.release().ptr(), unpack_hook.release().ptr()});
   pack_saved = pack;
 }
 void pop() {
   LAMPAS_CHECK(!stack.empty(), "there are no saved tensor hooks to remove");
+  const Owned pack_hook(stack.back().pack), unpack_hook(stack.back().unpack);
   stack.pop_back();
   if (stack.empty()) pack_saved = nullptr;
 }

@@ -23,6 +23,12 @@ struct Watch {
   int autocasts = 0;        // threads on which autocast is on
   bool subclasses = false;  // whether there has been an instance of a subclass of Tensor
 
+  // Objects of the process are destroyed after the interpreter: what is still set is left alone.
+  ~Watch() {
+    for (Owned* o : {&before, &after, &mode, &transform, &transformed, &seen_args_, &seen_kwargs_})
+      o->release();
+  }
+
   // What `mode`, or an argument's `__torch_function__`, makes of the call; null: nobody took it.
   PyObject* redirect(PyObject* func, const char* name, PyObject* const* args, Py_ssize_t n,
                      PyObject* names);

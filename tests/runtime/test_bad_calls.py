@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -46,6 +47,67 @@ F = lampas.nn.functional
 def test_calls_that_are_refused(call) -> None:
     with pytest.raises((RuntimeError, ValueError, TypeError, MemoryError, OverflowError)):
         call()
+
+
+# ---- memory that cannot be written to ------------------------------------------------------------
+def batch_norm_of(x: lampas.Tensor) -> None:
+    F.batch_norm(lampas.randn(4, 8), x, x.clone(), training=True)
+
+
+def instance_norm_of(x: lampas.Tensor) -> None:
+    F.instance_norm(lampas.randn(4, 8, 3), x.clone(), x, use_input_stats=True)
+
+
+def embedding_of(x: lampas.Tensor) -> None:
+    F.embedding(lampas.tensor([1]), x.view(2, 4), max_norm=0.5)
+
+
+def zero_grad_of(x: lampas.Tensor) -> None:
+    p = lampas.ones(8, requires_grad=True)
+    p.grad = x
+    lampas.optim.SGD([p], 0.1).zero_grad(set_to_none=False)
+
+
+@pytest.mark.parametrize("write", [batch_norm_of, instance_norm_of, embedding_of, zero_grad_of])
+def test_state_in_read_only_memory_is_refused(write) -> None:
+    memory = bytes(lampas.full((8,), 3.0).numpy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        x = lampas.frombuffer(memory, dtype=lampas.float32)
+    with pytest.raises(ValueError, match="read-only"):
+        write(x)
+    assert x.tolist() == [3.0] * 8
+
+
+# ---- the end of the process ----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "context",
+    [
+        "t.autograd.graph.saved_tensors_hooks(lambda x: x, lambda x: x)",
+        "t.profiler.profile()",
+        "t.device('meta')",
+        "t.autocast('cpu')",
+        "t.overrides.BaseTorchFunctionMode()",
+    ],
+)
+@pytest.mark.parametrize("thread", [False, True])
+def test_a_process_ends_within_a_context(context: str, thread: bool) -> None:
+    program = f"""
+import threading
+import lampas as t, lampas.overrides, lampas.profiler
+def work():
+    ({context}).__enter__()
+    x = t.ones(3, requires_grad=True)
+    (x * x @ x).exp()
+if {thread}:
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+else:
+    work()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # ---- random calls -------------------------------------------------------------------------------
