@@ -202,6 +202,14 @@ void release_buffer(Storage& s) {
 
 bool has_array(PyObject* o) { return PyObject_CheckBuffer(o) && !PyBytes_Check(o); }
 
+namespace {
+// Python's own arrays are sequences of numbers, whose type is PyTorch's for such, not the buffer's.
+bool is_plain_sequence(PyObject* o) {
+  return PyByteArray_Check(o) || PyMemoryView_Check(o) ||
+         std::strcmp(Py_TYPE(o)->tp_name, "array.array") == 0;
+}
+}  // namespace
+
 Tensor tensor_over(PyObject* array) {
   auto view = std::make_unique<Py_buffer>();
   bool read_only = false;
@@ -261,7 +269,7 @@ Tensor tensor_from(PyObject* data, std::optional<DType> dtype, Device device) {
       t = ops::empty({}, dtype.value_or(s.natural_dtype(ops::default_dtype())));
       store(data, t.dtype(), t.data());
     }
-  } else if (has_array(data)) {
+  } else if (has_array(data) && !is_plain_sequence(data)) {
     Tensor over = tensor_over(data);
     t = dtype && *dtype != over.dtype() ? ops::to_dtype(over, *dtype) : ops::clone(over);
     if (!t.is_contiguous()) t = ops::contiguous(t);
@@ -349,7 +357,7 @@ PyObject* as_tensor(Args& a) {
     const Tensor& t = tensor_of(data);
     return wrap(dtype ? ops::to_dtype(t, *dtype) : t);
   }
-  if (has_array(data) && !is_number(data)) {
+  if (has_array(data) && !is_number(data) && !is_plain_sequence(data)) {
     Tensor t = tensor_over(data);
     return wrap(dtype ? ops::to_dtype(t, *dtype) : t);
   }

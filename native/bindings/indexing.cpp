@@ -113,7 +113,7 @@ class Parser {
   }
 
   static Tensor index_from(PyObject* o) {
-    if (!PyList_Check(o) && !PyTuple_Check(o) && !has_array(o))
+    if (!has_array(o) && (!PySequence_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o)))
       throw Error(ErrorKind::Index, concat("only integers, slices (`:`), ellipsis (`...`), None "
                                            "and long or byte Variables are valid indices (got ",
                                            Py_TYPE(o)->tp_name, ")"));
@@ -153,6 +153,26 @@ class Parser {
   std::vector<Tensor> coordinates_;
   int64_t dim_ = 0;
 };
+
+// A list that holds more than numbers means what the tuple of its elements means, as in PyTorch
+// and, until 1.23, in NumPy; null: it is no such list.
+[[gnu::cold, gnu::noinline]] Owned tuple_of_list(PyObject* key) {
+  constexpr Py_ssize_t kFew = 32;
+  if (PyList_GET_SIZE(key) >= kFew) return {};
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(key); ++i) {
+    PyObject* o = PyList_GET_ITEM(key, i);
+    if (!is_tensor(o) && !PySequence_Check(o) && !PySlice_Check(o) && o != Py_Ellipsis &&
+        o != Py_None)
+      continue;
+    if (PyErr_WarnEx(PyExc_UserWarning,
+                     "Using a non-tuple sequence for multidimensional indexing is deprecated; use "
+                     "x[tuple(seq)] instead of x[seq]. One tensor as index is x[torch.tensor(seq)]",
+                     1) < 0)
+      throw PythonError();
+    return Owned(checked(PyList_AsTuple(key)));
+  }
+  return {};
+}
 
 Parsed parse(const Tensor& x, PyObject* key) {
   return Parser(x, key, x.strides(), x.offset()).run();
@@ -197,10 +217,22 @@ PyObject* get_item(PyObject* self, PyObject* key) {
   });
 }
 
-Tensor index_tensor(const Tensor& x, PyObject* key) {
+namespace {
+Tensor index_by_key(const Tensor& x, PyObject* key) {
   Parsed p = parse(x, key);
   if (!p.advanced) return basic(x, key, p);
   return ops::index(view_of(x, key, p), p.indices);
+}
+[[gnu::cold, gnu::noinline]] Tensor index_by_list(const Tensor& x, PyObject* list) {
+  const Owned tuple = tuple_of_list(list);
+  return index_by_key(x, tuple ? tuple.get() : list);
+}
+}  // namespace
+
+Tensor index_tensor(const Tensor& x, PyObject* key) {
+  if (PyList_Check(key)) [[unlikely]]
+    return index_by_list(x, key);
+  return index_by_key(x, key);
 }
 
 int set_item(PyObject* self, PyObject* key, PyObject* value) {
@@ -208,6 +240,8 @@ int set_item(PyObject* self, PyObject* key, PyObject* value) {
     LAMPAS_CHECK_TYPE(value, "Tensor does not support deleting items");
     const Tensor& x = tensor_of(self);
     check_inplace(x, "setitem");
+    if (PyList_Check(key)) [[unlikely]]
+      if (const Owned tuple = tuple_of_list(key)) return set_item(self, tuple.get(), value);
     Parsed p = parse(x, key);
     Tensor target = view_of(x, key, p);
     bool tensor = is_tensor(value);

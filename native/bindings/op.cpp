@@ -1,6 +1,8 @@
 // The operator objects: lampas.add, Tensor.add. Calls go through one door, `call_op`.
+#include <cctype>
 #include <cstddef>
 #include <cstring>
+#include <string_view>
 #include <unordered_map>
 
 #include "autograd/autograd.h"
@@ -108,10 +110,40 @@ PyObject* invoke_cast(const OpInfo& op, const Overload& o, Args& a) {
   return invoke(op, o, a);
 }
 
+bool has_word(std::string_view text, std::string_view word) {
+  const auto is_part = [&](size_t i) {
+    return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '_');
+  };
+  for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1))
+    if ((at == 0 || !is_part(at - 1)) && !is_part(at + word.size())) return true;
+  return false;
+}
+
+// What many operators share, shapes and memory say, does not know for whom it fails.
+void name_operator(Error& e, const OpInfo& op) {
+  std::string_view plain = op.name;
+  if (op.inplace) plain.remove_suffix(1);
+  if (op.name[0] != '_' && !has_word(e.text, op.name) && !has_word(e.text, plain))
+    e.text += concat(" (in ", op.name, ")");
+}
+
+// Translates the exception being handled.
+[[gnu::cold, gnu::noinline]] PyObject* failed(const OpInfo& op) noexcept {
+  try {
+    throw;
+  } catch (Error& e) {
+    name_operator(e, op);
+    set_python_error();
+  } catch (...) {
+    set_python_error();
+  }
+  return nullptr;
+}
+
 PyObject* call_op(PyObject* self, PyObject* const* args, size_t nf, PyObject* names) {
   const OpInfo& op = *reinterpret_cast<OpObject*>(self)->info;
   Py_ssize_t n = PyVectorcall_NARGS(nf);
-  return guarded([&]() -> PyObject* {
+  try {
     if (watch.active) [[unlikely]]
       if (PyObject* r = watch.redirect(self, op.name.c_str(), args, n, names))
         return r == Py_NotImplemented ? nullptr : r;
@@ -127,7 +159,9 @@ PyObject* call_op(PyObject* self, PyObject* const* args, size_t nf, PyObject* na
     std::string why;
     a.match(op.overloads.back().signature, args, n, names, &why);
     no_match(op, why, args, n, names);
-  });
+  } catch (...) {
+    return failed(op);
+  }
 }
 
 PyObject* op_repr(PyObject* self) {

@@ -57,7 +57,8 @@ void check_conv(const Tensor& x, const Tensor& weight, const Tensor& bias, const
   }
   LAMPAS_CHECK(a.groups > 0, "non-positive groups is not supported");
   LAMPAS_CHECK(x.dtype() == weight.dtype(), "Input type (", dtype_name(x.dtype()),
-               ") and weight type (", dtype_name(weight.dtype()), ") should be the same");
+               ") and weight type (", dtype_name(weight.dtype()),
+               ") should be the same. Remedy: input.to(weight.dtype)");
   LAMPAS_CHECK(!bias.defined() || bias.dtype() == x.dtype(), "Input type (", dtype_name(x.dtype()),
                ") and bias type (", dtype_name(bias.defined() ? bias.dtype() : x.dtype()),
                ") should be the same");

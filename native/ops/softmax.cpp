@@ -148,7 +148,7 @@ void check_affine(const Tensor& x, IntSpan shape, const Tensor& t, const char* n
   bool fits = x.sizes().size() >= k;
   for (size_t i = 0; fits && i < k; ++i) fits = x.sizes()[x.sizes().size() - k + i] == shape[i];
   LAMPAS_CHECK(fits, op, ": Given normalized_shape=", shape, ", expected input with shape [*, ",
-               shape, "], but got input of size ", x.sizes());
+               concat(shape).substr(1), ", but got input of size ", x.sizes());
   if (!t.defined()) return;
   LAMPAS_CHECK(t.sizes() == Dims(shape), op, ": Expected ", name,
                " to be of same shape as normalized_shape, but got ", name, " of shape ", t,

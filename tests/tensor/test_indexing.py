@@ -171,8 +171,24 @@ def test_kinds_of_keys() -> None:
     assert x[np.array([0, 1]), [1, 2]].tolist() == a[[0, 1], [1, 2]].tolist()
     assert x[lampas.tensor([0, 1], dtype=lampas.int32)].tolist() == a[:2].tolist()
     assert x[[]].shape == (0, 4) and x[:, lampas.tensor([], dtype=lampas.int64)].shape == (3, 0)
+    assert x[range(2)].tolist() == a[:2].tolist()
     assert x[lampas.tensor(1) : lampas.tensor(3)].tolist() == a[1:3].tolist()
     assert x[..., 1].tolist() == a[..., 1].tolist() and x[-1, -1].item() == 11
+
+
+@pytest.mark.parametrize(
+    "key", [[[0, 1], [1, 2]], [lampas.tensor([0, 2]), slice(1, 3)], [..., 1], [None, 1, [0]]]
+)
+def test_a_list_of_more_than_numbers_is_a_tuple(key) -> None:
+    x = lampas.arange(12).reshape(3, 4)
+    with pytest.warns(UserWarning, match=r"use x\[tuple\(seq\)\]"):
+        got = x[key]
+    assert got.equal(x[tuple(key)])
+    y = x.clone()
+    with pytest.warns(UserWarning, match=r"use x\[tuple\(seq\)\]"):
+        y[key] = -1
+    x[tuple(key)] = -1
+    assert y.equal(x)
 
 
 @pytest.mark.parametrize(

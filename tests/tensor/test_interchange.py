@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import copy
 import gc
 import io
@@ -52,6 +53,14 @@ def test_negative_strides() -> None:
     assert lampas.from_numpy(a.copy()).tolist() == [5, 4, 3, 2, 1, 0]
     one = np.arange(3)[:1][::-1]  # of one element: its stride means nothing
     assert lampas.from_numpy(one).tolist() == [0]
+
+
+@pytest.mark.parametrize("make", [lampas.tensor, lampas.as_tensor])
+def test_python_s_own_arrays_are_sequences(make) -> None:
+    for values in (bytearray([1, 2]), memoryview(b"\1\2"), array.array("h", [1, 2])):
+        t = make(values)
+        assert t.dtype == lampas.int64 and t.tolist() == [1, 2]
+    assert make(array.array("d", [0.5])).dtype == lampas.float32
 
 
 def test_read_only_arrays() -> None:

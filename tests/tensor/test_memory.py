@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -117,6 +119,25 @@ def test_strides() -> None:
 def test_impossible_views(call, text) -> None:
     with pytest.raises(RuntimeError, match=text):
         call(lampas.zeros(3, 4, dtype=lampas.float64))
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda t: t.view(5), "view"),
+        (lambda t: t.expand(4), "expand"),
+        (lambda t: t.sum(7), "sum"),
+        (lambda t: t.mm(t[0]), "mm"),
+        (lambda t: lampas.cat([t, t[0]]), "cat"),
+        (lambda t: lampas.zeros(2**45), "zeros"),
+        (lambda t: t.float().add_(lampas.ones(5)), "add_"),
+        (lambda t: lampas.nn.functional.max_pool2d(t[0], 2), "max_pool2d"),
+    ],
+)
+def test_an_error_names_the_operator_once(call, name) -> None:
+    with pytest.raises((RuntimeError, IndexError)) as e:
+        call(lampas.zeros(3, 4, dtype=lampas.float64))
+    assert len(re.findall(rf"\b{name}\b", str(e.value))) == 1
 
 
 # ---- in place -----------------------------------------------------------------------------------
