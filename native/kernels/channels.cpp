@@ -2,13 +2,15 @@
 
 #include <cmath>
 
-#include "kernels/rows_loop.h"
+#include "kernels/planes_loop.h"
 #include "kernels/table.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-constexpr int64_t kColumns = 256;  // elements of an image side by side, where planes are small
+constexpr int64_t kColumns = 256;   // elements of an image side by side, where planes are small
+constexpr int64_t kTogether = 1024;  // the same where they are not
+constexpr int64_t kMost = 16;        // channels of a task
 
 template <class T>
 struct Channels {
@@ -24,22 +26,39 @@ struct Channels {
   int64_t at(int64_t image, int64_t c) const { return (image * s.channels + c) * s.size; }
   T scale(int64_t c) const { return weight ? weight[c] : T(1); }
 
-  // ---- whole planes: one channel -----------------------------------------------------------
-  void moments_of(int64_t c) const {
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < s.images; ++i) {
-      const T* p = x + at(i, c);
-      sum += lane_sum<T>(s.size, [&](int64_t k) LAMPAS_LAMBDA { return p[k]; });
-    }
-    const T m = static_cast<T>(sum / count());
-    for (int64_t i = 0; i < s.images; ++i) {
-      const T* p = x + at(i, c);
-      squares += lane_sum<T>(s.size, [&](int64_t k) LAMPAS_LAMBDA {
-        const T d = p[k] - m;
-        return d * d;
+  // ---- whole planes: a few channels, image by image -----------------------------------------
+  struct Few {
+    int64_t first, n;
+  };
+  int64_t channels_per_task() const { return std::clamp<int64_t>(kTogether / s.size, 1, kMost); }
+  Few few(int64_t task) const {
+    const int64_t first = task * channels_per_task();
+    return {first, std::min(channels_per_task(), s.channels - first)};
+  }
+  // f(i, c, offset) for the planes of channel first + i = c.
+  template <class F>
+  LAMPAS_INLINE void for_planes(const Few& f, const F& body) const {
+    for (int64_t image = 0; image < s.images; ++image)
+      for (int64_t i = 0; i < f.n; ++i) body(i, f.first + i, at(image, f.first + i));
+  }
+  void moments_of(const Few& f) const {
+    std::array<double, 1> sums[kMost] = {}, squares[kMost] = {};
+    for_planes(f, [&](int64_t i, int64_t, int64_t from) {
+      const T* p = x + from;
+      add_plane<T>(sums[i], s.size,
+                   [&](auto get) LAMPAS_LAMBDA { return std::array{get(p)}; });
+    });
+    for_planes(f, [&](int64_t i, int64_t, int64_t from) {
+      const T *p = x + from, m = static_cast<T>(sums[i][0] / count());
+      add_plane<T>(squares[i], s.size, [&](auto get) LAMPAS_LAMBDA {
+        const auto d = get(p) - m;
+        return std::array{d * d};
       });
+    });
+    for (int64_t i = 0; i < f.n; ++i) {
+      const double m = sums[i][0] / count();
+      finish_moments(f.first + i, m, squares[i][0], m - static_cast<double>(static_cast<T>(m)));
     }
-    finish_moments(c, sum / count(), squares, sum / count() - static_cast<double>(m));
   }
   // `squares` around a mean that is `off` below the true one.
   void finish_moments(int64_t c, double m, double squares, double off) const {
@@ -47,41 +66,44 @@ struct Channels {
     var[c] = squares / count() - off * off;
     rstd[c] = 1 / std::sqrt(var[c] + eps);
   }
-  void normalize_plane(int64_t c) const {
-    if (fresh) moments_of(c);
+  LAMPAS_INLINE void normalize_plane(int64_t c, int64_t from) const {
     const T m = static_cast<T>(mean[c]), a = static_cast<T>(rstd[c]) * scale(c),
             b = bias ? bias[c] : T(0);
-    for (int64_t i = 0; i < s.images; ++i) {
-      const T* from = x + at(i, c);
-      T* to = out + at(i, c);
-#pragma GCC ivdep
-      for (int64_t k = 0; k < s.size; ++k) to[k] = (from[k] - m) * a + b;
-    }
+    const T* p = x + from;
+    map_plane(out + from, s.size, [&](auto get) LAMPAS_LAMBDA { return (get(p) - m) * a + b; });
   }
-  void backward_plane(int64_t c) const {
-    const T m = static_cast<T>(known_mean[c]);
-    double g = 0, gx = 0;
-    for (int64_t i = 0; i < s.images; ++i) {
-      const T *p = x + at(i, c), *q = gy + at(i, c);
-      double sums[2];
-      lane_sums<T>(sums, s.size,
-                   [&](int64_t k) LAMPAS_LAMBDA { return Sums<T, 2>{{q[k], q[k] * (p[k] - m)}}; });
-      g += sums[0];
-      gx += sums[1];
+  void normalize_few(int64_t task) const {
+    const Few f = few(task);
+    moments_of(f);
+    for_planes(f, [&](int64_t, int64_t c, int64_t from) { normalize_plane(c, from); });
+  }
+  void backward_few(int64_t task) const {
+    const Few f = few(task);
+    std::array<double, 2> sums[kMost] = {};
+    for_planes(f, [&](int64_t i, int64_t c, int64_t from) {
+      const T *p = x + from, *q = gy + from, m = static_cast<T>(known_mean[c]);
+      add_plane<T>(sums[i], s.size, [&](auto get) LAMPAS_LAMBDA {
+        const auto g = get(q);
+        return std::array{g, g * (get(p) - m)};
+      });
+    });
+    T a[kMost], c1[kMost], c2[kMost];
+    for (int64_t i = 0; i < f.n; ++i) {
+      const double r = known_rstd[f.first + i];
+      gb[f.first + i] = sums[i][0];
+      gw[f.first + i] = sums[i][1] * r;
+      a[i] = static_cast<T>(r) * scale(f.first + i);
+      c1[i] = fresh ? static_cast<T>(sums[i][0] / count()) : T(0);
+      c2[i] = fresh ? static_cast<T>(sums[i][1] * r * r / count()) : T(0);
     }
-    const double r = known_rstd[c];
-    gw[c] = gx * r;
-    gb[c] = g;
     if (!out) return;
-    const T a = static_cast<T>(r) * scale(c);
-    const T c1 = fresh ? static_cast<T>(g / count()) : T(0),
-            c2 = fresh ? static_cast<T>(gx * r * r / count()) : T(0);
-    for (int64_t i = 0; i < s.images; ++i) {
-      const T *p = x + at(i, c), *q = gy + at(i, c);
-      T* to = out + at(i, c);
-#pragma GCC ivdep
-      for (int64_t k = 0; k < s.size; ++k) to[k] = (q[k] - c1 - (p[k] - m) * c2) * a;
-    }
+    for_planes(f, [&](int64_t i, int64_t c, int64_t from) {
+      const T *p = x + from, *q = gy + from, m = static_cast<T>(known_mean[c]);
+      const T by = a[i], one = c1[i], two = c2[i];
+      map_plane(out + from, s.size, [&](auto get) LAMPAS_LAMBDA {
+        return (get(q) - one - (get(p) - m) * two) * by;
+      });
+    });
   }
 
   // ---- small planes: several channels, element by element down the images --------------------
@@ -129,7 +151,8 @@ struct Channels {
                      exact - static_cast<double>(static_cast<T>(exact)));
     }
   }
-  void normalize_column(const Column& c) const {
+  void normalize_column(int64_t task) const {
+    const Column c = column(task);
     if (fresh) moments_of(c);
     T m[kColumns], a[kColumns], b[kColumns];
     spread(c, mean, m);
@@ -145,7 +168,8 @@ struct Channels {
       for (int64_t k = 0; k < c.n; ++k) to[k] = (from[k] - m[k]) * a[k] + b[k];
     }
   }
-  void backward_column(const Column& c) const {
+  void backward_column(int64_t task) const {
+    const Column c = column(task);
     T m[kColumns], c1[kColumns] = {}, c2[kColumns] = {}, a[kColumns];
     double g[kColumns] = {}, gx[kColumns] = {}, sum_g[kColumns], sum_gx[kColumns];
     spread(c, known_mean, m);
@@ -181,19 +205,35 @@ struct Channels {
   }
 
   // ---- tasks ---------------------------------------------------------------------------------
-  template <void (Channels::*kPlane)(int64_t) const, void (Channels::*kColumn)(const Column&) const>
-  void run(const Env& env) const {
-    const bool small = s.size < 64;
-    const int64_t tasks = small ? (s.channels - 1) / channels_per_column() + 1 : s.channels;
-    void (*const body)(void*, int64_t) =
-        small ? [](void* p, int64_t i) {
-          auto& job = *static_cast<Channels*>(p);
-          (job.*kColumn)(job.column(i));
-        }
-              : [](void* p, int64_t i) { (static_cast<Channels*>(p)->*kPlane)(i); };
+  // Known statistics, planes as they lie.
+  void normalize_in_order(int64_t task) const {
+    const int64_t planes = s.images * s.channels, each = planes_per_task();
+    for (int64_t i = task * each; i < std::min(planes, (task + 1) * each); ++i)
+      normalize_plane(i % s.channels, i * s.size);
+  }
+  int64_t planes_per_task() const { return std::max<int64_t>(1, 16384 / s.size); }
+
+  template <void (Channels::*kBody)(int64_t) const>
+  void run(int64_t pieces, int64_t each, const Env& env) const {
+    auto body = [](void* p, int64_t i) { (static_cast<Channels*>(p)->*kBody)(i); };
+    const int64_t tasks = (pieces - 1) / each + 1;
     void* self = const_cast<Channels*>(this);
     if (s.images * s.channels * s.size > 16384 && tasks > 1) return env.parallel(tasks, body, self);
     for (int64_t i = 0; i < tasks; ++i) body(self, i);
+  }
+  void normalize(const Env& env) const {
+    if (s.size < kWide<T>)
+      run<&Channels::normalize_column>(s.channels, channels_per_column(), env);
+    else if (fresh)
+      run<&Channels::normalize_few>(s.channels, channels_per_task(), env);
+    else
+      run<&Channels::normalize_in_order>(s.images * s.channels, planes_per_task(), env);
+  }
+  void backward(const Env& env) const {
+    if (s.size < kWide<T>)
+      run<&Channels::backward_column>(s.channels, channels_per_column(), env);
+    else
+      run<&Channels::backward_few>(s.channels, channels_per_task(), env);
   }
 };
 
@@ -211,7 +251,7 @@ void normalize(const ChannelShape& s, const void* x, const void* weight, const v
   job.rstd = rstd;
   job.var = var;
   job.out = static_cast<T*>(y);
-  job.template run<&Channels<T>::normalize_plane, &Channels<T>::normalize_column>(env);
+  job.normalize(env);
 }
 template <class T>
 void backward(const ChannelShape& s, const void* gy, const void* x, const void* weight, bool fresh,
@@ -227,7 +267,7 @@ void backward(const ChannelShape& s, const void* gy, const void* x, const void* 
   job.gw = gw;
   job.gb = gb;
   job.out = static_cast<T*>(gx);
-  job.template run<&Channels<T>::backward_plane, &Channels<T>::backward_column>(env);
+  job.backward(env);
 }
 }  // namespace
 

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "kernels/rows_loop.h"
+#include "kernels/planes_loop.h"
 #include "kernels/table.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
@@ -30,16 +30,17 @@ struct Groups {
     for (int64_t begin = 0; begin < count(); begin += kPart) {
       const int64_t n = std::min(kPart, count() - begin);
       const T* q = p + begin;
-      const double part =
-          lane_sum<T>(n, [&](int64_t k) LAMPAS_LAMBDA { return q[k]; }) / static_cast<double>(n);
+      std::array<double, 1> sum{}, around{};
+      add_plane<T>(sum, n, [&](auto get) LAMPAS_LAMBDA { return std::array{get(q)}; });
+      const double part = sum[0] / static_cast<double>(n);
       const T centre = static_cast<T>(part);
-      const double around = lane_sum<T>(n, [&](int64_t k) LAMPAS_LAMBDA {
-        const T d = q[k] - centre;
-        return d * d;
+      add_plane<T>(around, n, [&](auto get) LAMPAS_LAMBDA {
+        const auto d = get(q) - centre;
+        return std::array{d * d};
       });
       const double off = part - static_cast<double>(centre), d = part - m,
                    more = static_cast<double>(n);
-      squares += around - more * off * off + d * d * seen * more / (seen + more);
+      squares += around[0] - more * off * off + d * d * seen * more / (seen + more);
       m += d * more / (seen + more);
       seen += more;
     }
@@ -51,10 +52,9 @@ struct Groups {
     const T m = static_cast<T>(mean[i]), r = static_cast<T>(rstd[i]);
     for (int64_t c = 0; c < s.channels; ++c) {
       const T a = weight ? r * weight[channel(i, c)] : r, b = bias ? bias[channel(i, c)] : T(0);
-      const T* from = x + i * count() + c * s.size;
-      T* to = out + i * count() + c * s.size;
-#pragma GCC ivdep
-      for (int64_t k = 0; k < s.size; ++k) to[k] = (from[k] - m) * a + b;
+      const T* p = x + i * count() + c * s.size;
+      map_plane(out + (p - x), s.size,
+                [&](auto get) LAMPAS_LAMBDA { return (get(p) - m) * a + b; });
     }
   }
   void backward_group(int64_t i) const {
@@ -64,9 +64,11 @@ struct Groups {
     for (int64_t c = 0; c < s.channels; ++c) {
       const int64_t at = i * count() + c * s.size;
       const T *p = x + at, *q = gy + at;
-      double sums[2];
-      lane_sums<T>(sums, s.size,
-                   [&](int64_t k) LAMPAS_LAMBDA { return Sums<T, 2>{{q[k], q[k] * (p[k] - m)}}; });
+      std::array<double, 2> sums{};
+      add_plane<T>(sums, s.size, [&](auto get) LAMPAS_LAMBDA {
+        const auto up = get(q);
+        return std::array{up, up * (get(p) - m)};
+      });
       const double w = weight ? static_cast<double>(weight[channel(i, c)]) : 1;
       gb[i * s.channels + c] = sums[0];
       gw[i * s.channels + c] = sums[1] * r;
@@ -79,9 +81,8 @@ struct Groups {
       const int64_t at = i * count() + c * s.size;
       const T *p = x + at, *q = gy + at;
       const T a = static_cast<T>(weight ? r * static_cast<double>(weight[channel(i, c)]) : r);
-      T* to = out + at;
-#pragma GCC ivdep
-      for (int64_t k = 0; k < s.size; ++k) to[k] = q[k] * a - c1 - (p[k] - m) * c2;
+      map_plane(out + at, s.size,
+                [&](auto get) LAMPAS_LAMBDA { return get(q) * a - c1 - (get(p) - m) * c2; });
     }
   }
 

@@ -59,7 +59,6 @@ LAMPAS_INLINE double lane_sum(int64_t n, const F& f) {
                   [&](int64_t i) __attribute__((always_inline)) { return Sums<T, 1>{{f(i)}}; });
   return total[0];
 }
-#define LAMPAS_LAMBDA __attribute__((always_inline))
 
 // What softmax subtracts; a row of -inf alone has no maximum to subtract, and gives NaN.
 template <class T>

@@ -24,6 +24,7 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 #define LAMPAS_INLINE [[gnu::always_inline]] inline
+#define LAMPAS_LAMBDA __attribute__((always_inline))
 
 template <class T>
 inline constexpr bool is_cplx = std::is_same_v<T, c64> || std::is_same_v<T, c128>;
