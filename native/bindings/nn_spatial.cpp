@@ -115,9 +115,9 @@ PyObject* max_pool(Args& a, size_t n, bool with_indices) {
   ops::PoolArgs p = pool_args(a, n);
   p.dilation = per_dim(a, 4, n, "dilation");
   p.ceil_mode = a.flag(5);
-  auto r = ops::max_pool(a.tensor(0), p);
-  if (with_indices || a.flag(6)) return to_py(r);
-  return wrap(r[0]);
+  const bool indices = with_indices || a.flag(6);
+  auto r = ops::max_pool(a.tensor(0), p, indices);
+  return indices ? to_py(r) : wrap(r[0]);
 }
 Tensor avg_pool(const Args& a, size_t n) {
   ops::PoolArgs p = pool_args(a, n);
@@ -155,9 +155,9 @@ Dims adaptive_dims(const Args& a, size_t n, const char* op) {
   return d;
 }
 PyObject* adaptive_max(Args& a, size_t n, bool with_indices) {
-  auto r = ops::adaptive_max_pool(a.tensor(0), adaptive_dims(a, n, "adaptive_max_pool"));
-  if (with_indices || a.flag(2)) return to_py(r);
-  return wrap(r[0]);
+  const bool indices = with_indices || a.flag(2);
+  auto r = ops::adaptive_max_pool(a.tensor(0), adaptive_dims(a, n, "adaptive_max_pool"), indices);
+  return indices ? to_py(r) : wrap(r[0]);
 }
 
 // ---- normalisation over channels ---------------------------------------------------------------

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "kernels/pointwise_loop.h"
-#include "kernels/simd/vector.h"
+#include "kernels/simd/transpose.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
@@ -33,6 +33,10 @@ void copy_strided(void* to, int64_t to_step, const void* from, int64_t from_step
     auto* d = static_cast<char*>(to);
     auto* s = static_cast<const char*>(from);
     constexpr auto size = static_cast<int64_t>(sizeof(T));
+    if (to_step == size && from_step == size) {
+      std::memcpy(d, s, static_cast<size_t>(n) * sizeof(T));
+      return;
+    }
     auto copy = [&](int64_t d_step, int64_t s_step) __attribute__((always_inline)) {
       for (int64_t i = 0; i < n; ++i) std::memcpy(d + i * d_step, s + i * s_step, sizeof(T));
     };
@@ -50,34 +54,7 @@ void copy_strided(void* to, int64_t to_step, const void* from, int64_t from_step
   });
 }
 
-// ---- transposition
-// -------------------------------------------------------------------------------- Square blocks in
-// registers, so that both sides move whole vectors: log2(N) rounds in which row pairs that differ
-// in one bit of their number exchange the halves that differ in that bit of the column's number.
-template <class T, int N, int kBit, int... kIndex>
-[[gnu::always_inline]] inline void exchange(Vector<T, N>& a, Vector<T, N>& b,
-                                            std::integer_sequence<int, kIndex...>) {
-  auto low = shuffle<T, N, (kIndex & kBit ? N + kIndex - kBit : kIndex)...>(a, b);
-  b = shuffle<T, N, (kIndex & kBit ? N + kIndex : kIndex + kBit)...>(a, b);
-  a = low;
-}
-template <class T, int N, int kBit>
-[[gnu::always_inline]] inline void exchange_all(Vector<T, N>* r) {
-  if constexpr (kBit < N) {
-    for (int i = 0; i < N; ++i)
-      if (!(i & kBit))
-        exchange<T, N, kBit>(r[i], r[i + kBit], std::make_integer_sequence<int, N>());
-    exchange_all<T, N, kBit * 2>(r);
-  }
-}
-template <class T, int N>
-void transpose_block(T* to, int64_t to_row, const T* from, int64_t from_row) {
-  Vector<T, N> r[N];
-  for (int i = 0; i < N; ++i) std::memcpy(&r[i], from + i * from_row, sizeof r[i]);
-  exchange_all<T, N, 1>(r);
-  for (int i = 0; i < N; ++i) std::memcpy(to + i * to_row, &r[i], sizeof r[i]);
-}
-
+// ---- transposition -----------------------------------------------------------------------------
 // Rows of a block: as many as fill half a cache line, fewer where registers are few or narrow.
 #if defined(__AVX512F__)
 template <class T>

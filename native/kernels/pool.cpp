@@ -9,6 +9,8 @@
 
 namespace lampas::kernels::LAMPAS_ISA {
 
+void fill_pool_planes(PoolTable& t);
+
 namespace {
 constexpr int64_t kBlock = 16;
 
@@ -60,7 +62,7 @@ struct MaxRow {
   const int64_t* offsets;
   int64_t taps;
   T* y;
-  int64_t* at;
+  int32_t* at;
 
   // W outputs at a time from j on, then fewer.
   template <int W>
@@ -85,7 +87,8 @@ struct MaxRow {
       where = more ? static_cast<Index>(offsets[t]) - Vector<Index, W>{} : where;
     }
     std::memcpy(y + j, &top, sizeof(top));
-    for (int i = 0; i < W; ++i) at[j + i] = (j + i) * stride + where[i];
+    if (!at) return;
+    for (int i = 0; i < W; ++i) at[j + i] = static_cast<int32_t>((j + i) * stride + where[i]);
   }
   void one(int64_t j) const {
     const T* from = x + j * stride;
@@ -98,12 +101,12 @@ struct MaxRow {
       where = offsets[t];
     }
     y[j] = top;
-    at[j] = j * stride + where;
+    if (at) at[j] = static_cast<int32_t>(j * stride + where);
   }
 };
 template <class T>
 void max_row(const void* in, int64_t stride, const int64_t* offsets, int64_t taps, int64_t n,
-             void* out, int64_t* at) {
+             void* out, int32_t* at) {
   MaxRow<T> row{static_cast<const T*>(in), stride, offsets, taps, static_cast<T*>(out), at};
   row.template run<Block<T>::lanes>(0, n);
 }
@@ -141,7 +144,11 @@ void spread_row(const void* in, int64_t stride, const int64_t* offsets, int64_t 
 void fill_pool(Table& t) {
   t.pool = {{max_row<float>, max_row<double>},
             {sum_row<float>, sum_row<double>},
-            {spread_row<float>, spread_row<double>}};
+            {spread_row<float>, spread_row<double>},
+            {},
+            {},
+            {}};
+  fill_pool_planes(t.pool);
 }
 
 }  // namespace lampas::kernels::LAMPAS_ISA

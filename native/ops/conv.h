@@ -22,9 +22,10 @@ struct PoolArgs {
   bool ceil_mode = false, count_include_pad = true;
   std::optional<int64_t> divisor;
 };
-std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& args);  // values, indices in a plane
+// The values, and their indices in a plane if wanted.
+std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& args, bool indices);
 Tensor avg_pool(const Tensor& x, const PoolArgs& args);
 Tensor adaptive_avg_pool(const Tensor& x, const Dims& size);
-std::vector<Tensor> adaptive_max_pool(const Tensor& x, const Dims& size);
+std::vector<Tensor> adaptive_max_pool(const Tensor& x, const Dims& size, bool indices);
 
 }  // namespace lampas::ops

@@ -8,6 +8,7 @@
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
+#include "ops/planes.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/resample.h"
@@ -178,20 +179,50 @@ void for_windows(const Planes& p, const Windows& win, const int64_t* step, bool 
   });
 }
 
-std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& win,
-                             const int64_t* step) {
+bool are_small(const Planes& p, const Windows& win, const int64_t* step, DType d) {
+  int64_t taps = 1;
+  for (int i = 0; i < 3; ++i) {
+    int64_t along = 0;
+    for (const Range& r : win[i]) along += (r.end - r.begin + step[i] - 1) / step[i];
+    taps *= along;
+  }
+  return side_by_side(d, p.count, p.in_size(), p.out_size(), p.out[2], taps);
+}
+PlaneMap map_of(const Planes& p, const Windows& win, const int64_t* step) {
+  PlaneMap map;
+  map.in = p.in_size();
+  std::vector<int64_t> offsets;
+  for (const Range& r0 : win[0])
+    for (const Range& r1 : win[1])
+      for (const Range& r2 : win[2]) {
+        window_offsets(p, r0, r1, r2, step, offsets);
+        map.index.insert(map.index.end(), offsets.begin(), offsets.end());
+        map.finish_output();
+      }
+  return map;
+}
+
+// The maxima, and if `tell` where they are, in 32 bits.
+std::pair<Tensor, Tensor> max_over(const Tensor& x, const Dims& out, const Windows& win,
+                                   const int64_t* step, bool tell) {
   Planes p = planes_of(x, out);
-  Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()),
-         at = empty(y.sizes(), DType::I64);
+  LAMPAS_CHECK(p.in_size() < int64_t{1} << 31,
+               "max_pool: planes of less than 2^31 elements, got sizes ", x.sizes());
+  Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()), at;
+  if (tell) at = empty(y.sizes(), DType::I32);
+  if (are_small(p, win, step, x.dtype())) {
+    max_planes(map_of(p, win, step), p.count, xc, y, at);
+    return {y, at};
+  }
   for_numbers(x.dtype(), [&]<class T>(Type<T>) {
     const T* in = xc.data<T>();
     T* o = y.data<T>();
-    int64_t* q = at.data<int64_t>();
+    int32_t* q = tell ? at.data<int32_t>() : nullptr;
     auto whole = [&](int64_t plane, int64_t to, size_t, size_t, const Alike& a,
                      const std::vector<int64_t>& offsets) {
       dispatch().pool.max_row[kernel_index<T>](in + plane * p.in_size(), a.stride, offsets.data(),
                                                static_cast<int64_t>(offsets.size()),
-                                               a.end - a.begin, o + to, q + to);
+                                               a.end - a.begin, o + to, q ? q + to : nullptr);
     };
     auto one = [&](int64_t plane, int64_t to, size_t i, size_t j, int64_t k) {
       const T* from = in + plane * p.in_size();
@@ -205,7 +236,7 @@ std::vector<Tensor> max_over(const Tensor& x, const Dims& out, const Windows& wi
             if (from[e] > top || from[e] != from[e]) top = from[e], best = e;
           }
       o[to] = top;
-      q[to] = best;
+      if (q) q[to] = static_cast<int32_t>(best);
     };
     for_windows(p, win, step, has_kernel<T> && !win[0].empty() && !win[1].empty(), whole, one);
   });
@@ -221,14 +252,10 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
     flat_in.push_back(in);
     flat_out.push_back(out);
     Tensor gx =
-        scatter_add(zeros(flat_in, g.dtype()), -1, reshape(at, flat_out), reshape(g, flat_out));
+        scatter_add(zeros(flat_in, g.dtype()), -1, reshape(to_dtype(at, DType::I64), flat_out),
+                            reshape(g, flat_out));
     return reshape(gx, sizes);
   }
-  // Indices may have been given out, and written to through NumPy's view of them.
-  for (int64_t k = 0; k < at.numel(); ++k)
-    LAMPAS_CHECK_INDEX(at.data<int64_t>()[k] >= 0 && at.data<int64_t>()[k] < in,
-                       "backward of max pooling: index ", at.data<int64_t>()[k],
-                       " is out of range for ", in, " elements");
   Tensor gc = plain(g), gx = empty(sizes, g.dtype());
   for_floats(g.dtype(), [&]<class T>(Type<T>) {
     parallel_ranges(product(flat_in), std::max<int64_t>(1, 8192 / std::max<int64_t>(in, 1)),
@@ -237,7 +264,7 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
                         T* to = gx.data<T>() + i * in;
                         std::fill_n(to, in, T(0));
                         const T* from = gc.data<T>() + i * out;
-                        const int64_t* index = at.data<int64_t>() + i * out;
+                        const int32_t* index = at.data<int32_t>() + i * out;
                         for (int64_t k = 0; k < out; ++k) to[index[k]] += from[k];
                       }
                     });
@@ -246,22 +273,21 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
 }
 
 std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win,
-                            const int64_t* step, const char* node) {
-  if (x.is_meta())
-    return {empty(result_sizes(x, out), x.dtype(), Device::Meta),
-            empty(result_sizes(x, out), DType::I64, Device::Meta)};
-  std::vector<Tensor> r;
-  if (is_half(x.dtype())) {
-    r = max_over(to_dtype(x.alias(), DType::F32), out, win, step);
-    r[0] = to_dtype(r[0], x.dtype());
-  } else {
-    r = max_over(x, out, win, step);
+                            const int64_t* step, bool indices, const char* node) {
+  if (x.is_meta()) {
+    Tensor y = empty(result_sizes(x, out), x.dtype(), Device::Meta);
+    return {y, empty(y.sizes(), DType::I64, Device::Meta)};
   }
+  const bool half = is_half(x.dtype());
+  auto [y, at] = max_over(half ? to_dtype(x.alias(), DType::F32) : x, out, win, step,
+                          indices || recording(x));
+  if (half) y = to_dtype(y, x.dtype());
   if (recording(x))
-    record(r[0], node, {&x}, [at = save(r[1]), s = x.sizes(), n = out.size()](const Tensor& g) {
-      return unpool(g, at(), s, n);
+    record(y, node, {&x}, [at = at, s = x.sizes(), n = out.size()](const Tensor& g) {
+      return unpool(g, at, s, n);
     });
-  return r;
+  if (!indices) return {y};
+  return {y, to_dtype(at, DType::I64)};
 }
 
 // Means over windows; each window's divisor is given.
@@ -274,6 +300,17 @@ struct Average {
     return divisor ? divisor : size[0][i] * size[1][j] * size[2][k];
   }
   double weight(size_t i, size_t j, size_t k) const { return 1 / count(i, j, k); }
+  bool small(DType d) const { return are_small(p, win, kUnitStep, d); }
+  PlaneMap map() const {
+    PlaneMap m = map_of(p, win, kUnitStep);
+    size_t o = 0;
+    for (size_t i = 0; i < win[0].size(); ++i)
+      for (size_t j = 0; j < win[1].size(); ++j)
+        for (size_t k = 0; k < win[2].size(); ++k, ++o)
+          m.weight.insert(m.weight.end(), static_cast<size_t>(m.begin[o + 1] - m.begin[o]),
+                          weight(i, j, k));
+    return m;
+  }
   // Whether windows of one size also count one number of elements.
   bool even() const {
     const Alike s = alike(win[2]);
@@ -294,8 +331,12 @@ Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes);
 Tensor average_backward(const Tensor& g, const Average& a, const Dims& sizes) {
   if (is_half(g.dtype()))
     return through_float(g, [&](const Tensor& t) { return average_backward(t, a, sizes); });
-  Tensor gc = plain(g), x = zeros(sizes, g.dtype());
-  for_floats(g.dtype(), [&]<class T>(Type<T>) {
+  const bool small = a.small(g.dtype());
+  Tensor gc = plain(g), x = small ? empty(sizes, g.dtype()) : zeros(sizes, g.dtype());
+  if (small)
+    weigh_planes(a.map().transposed(), a.p.count, gc, x);
+  else
+    for_floats(g.dtype(), [&]<class T>(Type<T>) {
     auto whole = [&](int64_t plane, int64_t at, size_t i, size_t j, const Alike& s,
                      const std::vector<int64_t>& offsets) {
       dispatch().pool.spread_row[kernel_index<T>](
@@ -322,7 +363,9 @@ Tensor average(const Tensor& x, const Average& a, const Dims& out_sizes) {
   if (is_half(x.dtype()))
     return through_float(x, [&](const Tensor& t) { return average(t, a, out_sizes); });
   Tensor xc = plain(x), y = empty(out_sizes, x.dtype(), x.device());
-  if (!x.is_meta())
+  if (!x.is_meta() && a.small(x.dtype()))
+    weigh_planes(a.map(), a.p.count, xc, y);
+  else if (!x.is_meta())
     for_numbers(x.dtype(), [&]<class T>(Type<T>) {
       auto whole = [&](int64_t plane, int64_t at, size_t i, size_t j, const Alike& s,
                        const std::vector<int64_t>& offsets) {
@@ -374,7 +417,7 @@ Dims adaptive_size(const Tensor& x, const Dims& size, const char* op) {
 }
 }  // namespace
 
-std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a) {
+std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a, bool indices) {
   check_type(x.dtype() != DType::Bool && !is_complex(x.dtype()), x, "max_pool");
   Dims out = pooled(x, a, "max_pool");
   Windows win;
@@ -391,7 +434,7 @@ std::vector<Tensor> max_pool(const Tensor& x, const PoolArgs& a) {
       win[lead + i].push_back({b, e});
     }
   }
-  return max_any(x, out, win, step, "MaxPoolBackward0");
+  return max_any(x, out, win, step, indices, "MaxPoolBackward0");
 }
 
 Tensor avg_pool(const Tensor& x, const PoolArgs& a) {
@@ -438,13 +481,12 @@ Tensor adaptive_avg_pool(const Tensor& x, const Dims& size) {
   return average(x, v, result_sizes(x, out));
 }
 
-std::vector<Tensor> adaptive_max_pool(const Tensor& x, const Dims& size) {
+std::vector<Tensor> adaptive_max_pool(const Tensor& x, const Dims& size, bool indices) {
   check_float(x, "adaptive_max_pool");
   Dims out = adaptive_size(x, size, "adaptive_max_pool");
   Windows win;
   adaptive_windows(planes_of(x, out), win);
-  constexpr int64_t step[3] = {1, 1, 1};
-  return max_any(x, out, win, step, "AdaptiveMaxPoolBackward0");
+  return max_any(x, out, win, kUnitStep, indices, "AdaptiveMaxPoolBackward0");
 }
 
 }  // namespace lampas::ops

@@ -9,6 +9,7 @@
 #include "dispatch/dispatch.h"
 #include "ops/copy.h"
 #include "ops/create.h"
+#include "ops/planes.h"
 #include "ops/types.h"
 #include "ops/views.h"
 
@@ -122,11 +123,42 @@ int index_of_size(DType d) {
   while ((1 << i) < static_cast<int>(itemsize(d))) ++i;
   return i;
 }
+// Both axes at once, for small planes.
+PlaneMap map_of(const Axis& y, const Axis& x) {
+  PlaneMap map;
+  map.in = y.in * x.in;
+  auto taps = [](const Axis& a, int64_t j) {
+    return a.taps.empty() ? std::vector<Tap>{{static_cast<int32_t>(j), 1}}
+                          : a.taps[static_cast<size_t>(j)];
+  };
+  for (int64_t i = 0; i < y.out(); ++i) {
+    const auto down = taps(y, i);
+    for (int64_t j = 0; j < x.out(); ++j) {
+      const auto across = taps(x, j);
+      for (const Tap& a : down)
+        for (const Tap& b : across) {
+          map.index.push_back(static_cast<int32_t>(a.index * x.in) + b.index);
+          map.weight.push_back(a.weight * b.weight);
+        }
+      map.finish_output();
+    }
+  }
+  return map;
+}
+// Taps of all outputs together.
+int64_t count_taps(const Axis& a) {
+  int64_t n = a.taps.empty() ? a.in : 0;
+  for (const auto& t : a.taps) n += static_cast<int64_t>(t.size());
+  return n;
+}
 // One pass over two axes of planes.
 void pass(Kind kind, int64_t planes, const Axis& y, const Axis& x, const Tensor& in,
           const Tensor& out) {
   const auto& table = dispatch().resample;
   const DType d = in.dtype();
+  if (kind == Kind::Weighted && side_by_side(d, planes, y.in * x.in, y.out() * x.out(), x.out(),
+                                             count_taps(y) * count_taps(x)))
+    return weigh_planes(map_of(y, x), planes, in, out);
   const Packed py(y, d), px(x, d);
   auto* run = kind == Kind::Gather ? table.gather[index_of_size(d)]
               : d == DType::U8     ? table.bytes
