@@ -6,7 +6,6 @@
 #include "bindings/module.h"
 #include "ops/nn.h"
 #include "ops/ops.h"
-#include "ops/resample.h"
 
 namespace lampas::py {
 
@@ -261,23 +260,6 @@ Tensor one_hot(const Tensor& t, int64_t classes) {
   shape.push_back(classes);
   return ops::scatter(ops::zeros(shape, DType::I64, t.device()), -1, ops::unsqueeze(t, -1), 1);
 }
-// Of negative padding, without a graph: rows copied as they lie.
-Tensor cropped(const Tensor& x, const Dims& pad) {
-  const size_t dims = pad.size() / 2;
-  if (dims == 0 || dims > 3) {
-    Tensor part = x;
-    for (size_t i = 0; i < dims; ++i) {
-      const int64_t d = x.dim() - 1 - static_cast<int64_t>(i);
-      part = ops::narrow(part, d, -pad[2 * i], x.size(d) + pad[2 * i] + pad[2 * i + 1]);
-    }
-    return ops::contiguous(ops::clone(part));
-  }
-  std::vector<Dims> index(dims);
-  for (size_t i = 0; i < dims; ++i)
-    for (int64_t at = -pad[2 * i]; at < x.size(-1 - static_cast<int64_t>(i)) + pad[2 * i + 1]; ++at)
-      index[dims - 1 - i].push_back(at);
-  return ops::gather_axes(x, index);
-}
 // Without a graph.
 Tensor padded(const Tensor& x, const Dims& pad, const Scalar& value) {
   Dims sizes = x.sizes();
@@ -294,7 +276,7 @@ Tensor padded(const Tensor& x, const Dims& pad, const Scalar& value) {
     if (before < 0) part = ops::narrow(part, d, -before, part.size(d) + before);
     if (after < 0) part = ops::narrow(part, d, 0, part.size(d) + after);
   }
-  if (!grows) return cropped(x, pad);
+  if (!grows) return ops::contiguous(ops::clone(part));
   Tensor y = ops::full(sizes, value, x.dtype(), x.device());
   Tensor inside = y;
   for (size_t i = 0; i < pad.size() / 2; ++i) {

@@ -120,19 +120,33 @@ void Loop::for_each_tile(Tile tile, int64_t grain, const Body& body) {
   int64_t per_task = std::max<int64_t>(1, grain / (tile.rows * tile.cols));
   parallel_ranges(total, per_task, [&](int64_t begin, int64_t end) {
     Scratch scratch;
+    // The first tile's place; the others are reached from tile to tile, without divisions.
+    int64_t c = begin % across, r = begin / across % down, o = begin / across / down;
+    Dims outer_at(d, 0);
+    char* base[kMaxOperands];
+    for (int k = 0; k < n_; ++k) base[k] = ops_[k].data;
+    for (size_t i = d - 2; d > 2 && i-- > 0;) {
+      outer_at[i] = o % shape_[i];
+      o /= shape_[i];
+      for (int k = 0; k < n_; ++k) base[k] += outer_at[i] * ops_[k].strides[i];
+    }
     for (int64_t t = begin; t < end; ++t) {
-      int64_t c = t % across * tile.cols, r = t / across % down * tile.rows, o = t / across / down;
+      const int64_t col = c * tile.cols, row = r * tile.rows;
       char* at[kMaxOperands];
-      for (int k = 0; k < n_; ++k) {
-        at[k] =
-            ops_[k].data + c * ops_[k].strides[d - 1] + (d > 1 ? r * ops_[k].strides[d - 2] : 0);
-      }
+      for (int k = 0; k < n_; ++k)
+        at[k] = base[k] + col * ops_[k].strides[d - 1] + (d > 1 ? row * ops_[k].strides[d - 2] : 0);
+      body(scratch, at, std::min(tile.rows, rows - row), std::min(tile.cols, inner - col));
+      if (++c < across) continue;
+      c = 0;
+      if (++r < down) continue;
+      r = 0;
       for (size_t i = d - 2; d > 2 && i-- > 0;) {
-        int64_t x = o % shape_[i];
-        o /= shape_[i];
-        for (int k = 0; k < n_; ++k) at[k] += x * ops_[k].strides[i];
+        const bool carry = ++outer_at[i] == shape_[i];
+        const int64_t by = carry ? 1 - shape_[i] : 1;
+        for (int k = 0; k < n_; ++k) base[k] += by * ops_[k].strides[i];
+        if (!carry) break;
+        outer_at[i] = 0;
       }
-      body(scratch, at, std::min(tile.rows, rows - r), std::min(tile.cols, inner - c));
     }
   });
 }
@@ -165,6 +179,35 @@ void scatter(char* to, Steps s, const char* from, int64_t rows, int64_t cols, in
     else
       k.copy_strided(to, s.col, from, item, cols, item);
   }
+}
+
+// Rows of a few bytes take longer to call memcpy than to copy.
+inline void copy_bytes(char* to, const char* from, size_t n) {
+  auto ends = [&](auto word) {  // two words that may overlap
+    decltype(word) first, last;
+    std::memcpy(&first, from, sizeof word);
+    std::memcpy(&last, from + n - sizeof word, sizeof word);
+    std::memcpy(to, &first, sizeof word);
+    std::memcpy(to + n - sizeof word, &last, sizeof word);
+  };
+  struct Word16 {
+    uint64_t v[2];
+  };
+  struct Word32 {
+    uint64_t v[4];
+  };
+  if (n > 64)
+    std::memcpy(to, from, n);
+  else if (n >= 32)
+    ends(Word32());
+  else if (n >= 16)
+    ends(Word16());
+  else if (n >= 8)
+    ends(uint64_t());
+  else if (n >= 4)
+    ends(uint32_t());
+  else
+    for (size_t i = 0; i < n; ++i) to[i] = from[i];
 }
 
 struct NoScratch {};
@@ -270,6 +313,10 @@ void Loop::run_copy() {
         std::memcpy(at[0], at[1], static_cast<size_t>(n * item_to));
       } else if (so.col == item_to && si.row == item_to && si.col > item_to && rows > 1) {
         table.transpose(at[0], so.row / item_to, at[1], si.col / item_to, rows, cols, item_to);
+      } else if (so.col == item_to && si.col == item_to) {
+        const auto bytes = static_cast<size_t>(cols * item_to);
+        for (int64_t r = 0; r < rows; ++r)
+          copy_bytes(at[0] + r * so.row, at[1] + r * si.row, bytes);
       } else {
         for (int64_t r = 0; r < rows; ++r)
           table.copy_strided(at[0] + r * so.row, so.col, at[1] + r * si.row, si.col, cols, item_to);

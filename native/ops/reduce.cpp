@@ -246,7 +246,7 @@ Tensor mean(const Tensor& x0, const OptDims& dims, bool keepdim, std::optional<D
   }
   if (recording(x))
     record(y, "MeanBackward0", {&x}, [s = x.sizes(), flags, n](const Tensor& g) {
-      return div(widen(g, s, flags), static_cast<double>(n));
+      return widen(div(g, static_cast<double>(n)), s, flags);
     });
   return y;
 }
