@@ -330,7 +330,8 @@ struct Job {
     const int64_t count = std::min(kTogether, blocks() - first);
     for (int64_t b = 0; b < count; ++b)
       look_up(s, grid_of(image, first + b), points(first + b), true, axes, near[b]);
-    Pixels seen = {}, pixel;  // seen: sums of gradients times pixels
+    Pixels seen, pixel;  // seen: sums of gradients times pixels
+    std::fill_n(seen, count * near->rows * near->lanes * kBlock, T(0));
     T up[kBlock * 4], apart[4][kBlock], g[kBlock] = {};
     for_lanes(near->lanes, [&](auto known) {
       constexpr int lanes = decltype(known)::value, step = lanes * kBlock;
