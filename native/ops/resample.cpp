@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <numbers>
+#include <span>
 
 #include "autograd/autograd.h"
 #include "dispatch/dispatch.h"
@@ -22,42 +23,79 @@ struct Tap {
   int32_t index;
   double weight;
 };
-struct Axis {
-  int64_t in;
-  std::vector<std::vector<Tap>> taps;  // of each output; none: the axis stays as it is
-  int64_t out() const { return taps.empty() ? in : static_cast<int64_t>(taps.size()); }
+class Axis {
+ public:
+  explicit Axis(int64_t size) : in(size) {}
+  const int64_t in;
+
+  // Without a tap or an output, the axis stays as it is.
+  bool stays() const { return begin_.size() == 1; }
+  int64_t out() const { return stays() ? in : static_cast<int64_t>(begin_.size()) - 1; }
+  const std::vector<Tap>& all_taps() const { return taps_; }
+  std::span<const Tap> taps(int64_t output) const {
+    const auto from = static_cast<size_t>(begin_[static_cast<size_t>(output)]),
+               to = static_cast<size_t>(begin_[static_cast<size_t>(output) + 1]);
+    return std::span(taps_).subspan(from, to - from);
+  }
+  std::span<Tap> open_taps() { return std::span(taps_).subspan(static_cast<size_t>(begin_.back())); }
+
+  // A tap of the next output; at the edges several fall on one pixel.
+  void put(int64_t index, double weight) {
+    const auto at = static_cast<int32_t>(index);
+    if (static_cast<int64_t>(taps_.size()) > begin_.back() && taps_.back().index == at)
+      taps_.back().weight += weight;
+    else
+      taps_.push_back({at, weight});
+  }
+  void finish_output() { begin_.push_back(static_cast<int64_t>(taps_.size())); }
+
+ private:
+  std::vector<Tap> taps_;
+  std::vector<int64_t> begin_{0};  // of each output's taps, and their number
 };
 using Axes = std::vector<Axis>;
 
 Axes transposed(const Axes& axes) {
   Axes result;
   for (const Axis& a : axes) {
-    Axis b{a.out(), {}};
-    if (!a.taps.empty()) b.taps.resize(static_cast<size_t>(a.in));
-    for (size_t j = 0; j < a.taps.size(); ++j)
-      for (const Tap& t : a.taps[j])
-        b.taps[static_cast<size_t>(t.index)].push_back({static_cast<int32_t>(j), t.weight});
+    Axis b(a.out());
+    if (!a.stays()) {
+      std::vector<size_t> next(static_cast<size_t>(a.in) + 1, 0);
+      for (const Tap& t : a.all_taps()) ++next[static_cast<size_t>(t.index) + 1];
+      for (size_t i = 1; i < next.size(); ++i) next[i] += next[i - 1];
+      const std::vector<size_t> begin = next;
+      std::vector<Tap> taps(a.all_taps().size());
+      for (int64_t j = 0; j < a.out(); ++j)
+        for (const Tap& t : a.taps(j))
+          taps[next[static_cast<size_t>(t.index)]++] = {static_cast<int32_t>(j), t.weight};
+      for (size_t i = 0; i + 1 < begin.size(); ++i) {
+        for (size_t k = begin[i]; k < begin[i + 1]; ++k) b.put(taps[k].index, taps[k].weight);
+        b.finish_output();
+      }
+    }
     result.push_back(std::move(b));
   }
   return result;
 }
 
+enum class Kind : uint8_t { Weighted, Gather };
+
 // As the kernels want it.
 class Packed {
  public:
-  Packed(const Axis& a, DType d) {
+  Packed(const Axis& a, Kind kind, DType d) {
     out_.in = a.in;
     out_.out = a.out();
-    if (a.taps.empty()) return;
+    if (a.stays()) return;
     const int lanes = dispatch().resample.lanes;
     const auto out = static_cast<size_t>(a.out()), stride = (out + 15) / 16 * 16;
     size_t width = 1;
-    for (const auto& t : a.taps) width = std::max(width, t.size());
+    for (int64_t j = 0; j < a.out(); ++j) width = std::max(width, a.taps(j).size());
     index_.resize(width * stride);
     count_.resize(stride);
     std::vector<double> weight(width * stride);
     for (size_t j = 0; j < stride; ++j) {
-      const auto& taps = a.taps[std::min(j, out - 1)];
+      const auto taps = a.taps(static_cast<int64_t>(std::min(j, out - 1)));
       count_[j] = static_cast<int32_t>(taps.size());
       for (size_t t = 0; t < width; ++t) {
         const bool own = t < taps.size();
@@ -67,7 +105,7 @@ class Packed {
     }
     out_.width = static_cast<int64_t>(width);
     out_.stride = static_cast<int64_t>(stride);
-    store_weights(weight, d);
+    if (kind == Kind::Weighted) store_weights(weight, d);
     if (lanes) find_bases(static_cast<size_t>(lanes));
     out_.index = index_.data();
     out_.count = count_.data();
@@ -116,8 +154,6 @@ class Packed {
 
 // ---- running ----------------------------------------------------------------------------------
 
-enum class Kind : uint8_t { Weighted, Gather };
-
 int index_of_size(DType d) {
   int i = 0;
   while ((1 << i) < static_cast<int>(itemsize(d))) ++i;
@@ -127,29 +163,24 @@ int index_of_size(DType d) {
 PlaneMap map_of(const Axis& y, const Axis& x) {
   PlaneMap map;
   map.in = y.in * x.in;
-  auto taps = [](const Axis& a, int64_t j) {
-    return a.taps.empty() ? std::vector<Tap>{{static_cast<int32_t>(j), 1}}
-                          : a.taps[static_cast<size_t>(j)];
+  auto taps = [](const Axis& a, int64_t j, Tap& self) {
+    self = {static_cast<int32_t>(j), 1};
+    return a.stays() ? std::span<const Tap>(&self, 1) : a.taps(j);
   };
-  for (int64_t i = 0; i < y.out(); ++i) {
-    const auto down = taps(y, i);
+  Tap row, column;
+  for (int64_t i = 0; i < y.out(); ++i)
     for (int64_t j = 0; j < x.out(); ++j) {
-      const auto across = taps(x, j);
-      for (const Tap& a : down)
-        for (const Tap& b : across) {
+      for (const Tap& a : taps(y, i, row))
+        for (const Tap& b : taps(x, j, column)) {
           map.index.push_back(static_cast<int32_t>(a.index * x.in) + b.index);
           map.weight.push_back(a.weight * b.weight);
         }
       map.finish_output();
     }
-  }
   return map;
 }
-// Taps of all outputs together.
 int64_t count_taps(const Axis& a) {
-  int64_t n = a.taps.empty() ? a.in : 0;
-  for (const auto& t : a.taps) n += static_cast<int64_t>(t.size());
-  return n;
+  return a.stays() ? a.in : static_cast<int64_t>(a.all_taps().size());
 }
 // One pass over two axes of planes.
 void pass(Kind kind, int64_t planes, const Axis& y, const Axis& x, const Tensor& in,
@@ -159,7 +190,7 @@ void pass(Kind kind, int64_t planes, const Axis& y, const Axis& x, const Tensor&
   if (kind == Kind::Weighted && side_by_side(d, planes, y.in * x.in, y.out() * x.out(), x.out(),
                                              count_taps(y) * count_taps(x)))
     return weigh_planes(map_of(y, x), planes, in, out);
-  const Packed py(y, d), px(x, d);
+  const Packed py(y, kind, d), px(x, kind, d);
   auto* run = kind == Kind::Gather ? table.gather[index_of_size(d)]
               : d == DType::U8     ? table.bytes
                                    : table.weighted[d == DType::F64 ? 1 : 0];
@@ -175,12 +206,12 @@ Tensor compute(const Tensor& x, const Axes& axes, Kind kind) {
   for (size_t i = 0; i < axes.size(); ++i) sizes[lead + i] = axes[i].out();
   Tensor in = plain(x);
   if (x.is_meta() || product(sizes) == 0) return empty(sizes, x.dtype(), x.device());
-  const Axis one{1, {}};
-  if (axes.size() == 3 && !axes[0].taps.empty()) {  // depth by itself, over rows of whole images
+  const Axis one(1);
+  if (axes.size() == 3 && !axes[0].stays()) {  // depth by itself, over rows of whole images
     const bool grows = axes[0].out() > axes[0].in;
     auto depth = [&](const Tensor& t, int64_t image) {
       Tensor to = empty(Dims{planes, axes[0].out(), image}, x.dtype());
-      pass(kind, planes, axes[0], Axis{image, {}}, t, to);
+      pass(kind, planes, axes[0], Axis(image), t, to);
       return to;
     };
     auto image = [&](const Tensor& t, int64_t depth) {
@@ -195,7 +226,7 @@ Tensor compute(const Tensor& x, const Axes& axes, Kind kind) {
   Tensor out = empty(sizes, x.dtype());
   if (axes.size() == 3) planes *= axes[0].in;
   const Axis& y = axes.size() == 1 ? one : axes[axes.size() - 2];
-  if (axes.size() == 1 && axes[0].taps.empty()) return clone(in);
+  if (axes.size() == 1 && axes[0].stays()) return clone(in);
   pass(kind, planes, y, axes.back(), in, out);
   return out;
 }
@@ -252,27 +283,20 @@ void nearest(Axis& a, int64_t out, double factor, bool exact) {
     const auto step = static_cast<float>(j);
     const float at = std::floor(exact ? (step + 0.5F) * scale : step * scale);
     const int64_t whole = !exact && out == 2 * a.in ? j / 2 : static_cast<int64_t>(at);
-    a.taps.push_back({{static_cast<int32_t>(std::min(whole, a.in - 1)), 1.0}});
+    a.put(std::min(whole, a.in - 1), 1);
+    a.finish_output();
   }
 }
 
-// Adds to a tap that is there already: at the edges several fall on one pixel.
-void put(std::vector<Tap>& taps, int64_t index, double weight) {
-  const auto at = static_cast<int32_t>(index);
-  if (!taps.empty() && taps.back().index == at)
-    taps.back().weight += weight;
-  else
-    taps.push_back({at, weight});
-}
 // Keys's cubic with a = -0.75 at distances t + 1, t, 1 - t and 2 - t.
 template <class T>
-void cubic_taps(std::vector<Tap>& taps, int64_t low, T t, int64_t in) {
+void cubic_taps(Axis& axis, int64_t low, T t) {
   constexpr T a = T(-0.75);
   auto near = [](T x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
   auto far = [](T x) { return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a; };
   const T weight[4] = {far(t + 1), near(t), near(1 - t), far(2 - t)};
   for (int64_t i = 0; i < 4; ++i)
-    put(taps, std::clamp<int64_t>(low - 1 + i, 0, in - 1), static_cast<double>(weight[i]));
+    axis.put(std::clamp<int64_t>(low - 1 + i, 0, axis.in - 1), static_cast<double>(weight[i]));
 }
 // Positions in the input's type, as their rounding decides about neighbours.
 template <class T>
@@ -282,17 +306,16 @@ void interpolated(Axis& a, int64_t out, double factor, bool cubic, bool corners)
                                : T(a.in) / T(out);
   for (int64_t j = 0; j < out; ++j) {
     T at = corners ? T(j) * scale : (T(j) + T(0.5)) * scale - T(0.5);
-    std::vector<Tap> taps;
     if (cubic) {
-      cubic_taps(taps, static_cast<int64_t>(std::floor(at)), at - std::floor(at), a.in);
+      cubic_taps(a, static_cast<int64_t>(std::floor(at)), at - std::floor(at));
     } else {
       at = std::max(at, T(0));
       const int64_t low = std::min(static_cast<int64_t>(at), a.in - 1);
       const T part = std::clamp(at - T(low), T(0), T(1));
-      put(taps, low, static_cast<double>(1 - part));
-      put(taps, std::min(low + 1, a.in - 1), static_cast<double>(part));
+      a.put(low, static_cast<double>(1 - part));
+      a.put(std::min(low + 1, a.in - 1), static_cast<double>(part));
     }
-    a.taps.push_back(std::move(taps));
+    a.finish_output();
   }
 }
 
@@ -320,21 +343,20 @@ void antialiased(Axis& a, int64_t out, double factor, const Resize& how) {
     const double centre = scale * (static_cast<double>(j) + 0.5), reach = radius * stretch;
     const int64_t low = std::max<int64_t>(static_cast<int64_t>(centre - reach + 0.5), 0),
                   high = std::min(static_cast<int64_t>(centre + reach + 0.5), a.in);
-    std::vector<Tap> taps;
     double total = 0;
     for (int64_t k = low; k < high; ++k) {
       const double w = filter(how.mode, (static_cast<double>(k) - centre + 0.5) / stretch);
-      taps.push_back({static_cast<int32_t>(k), w});
+      a.put(k, w);
       total += w;
     }
     if (total != 0)
-      for (Tap& t : taps) t.weight /= total;
-    a.taps.push_back(std::move(taps));
+      for (Tap& t : a.open_taps()) t.weight /= total;
+    a.finish_output();
   }
 }
 
 Axis axis_of(int64_t in, size_t i, const Resize& how, DType d) {
-  Axis a{in, {}};
+  Axis a(in);
   const int64_t out = how.size[i];
   const double factor = how.factor[i];
   if (stays(in, out, factor, how)) return a;
@@ -350,7 +372,7 @@ Axis axis_of(int64_t in, size_t i, const Resize& how, DType d) {
 }
 
 bool all_stay(const Axes& axes) {
-  return std::all_of(axes.begin(), axes.end(), [](const Axis& a) { return a.taps.empty(); });
+  return std::all_of(axes.begin(), axes.end(), [](const Axis& a) { return a.stays(); });
 }
 }  // namespace
 
@@ -376,13 +398,11 @@ Tensor even_means(const Tensor& x, IntSpan size) {
   Axes axes;
   const size_t lead = x.sizes().size() - size.size();
   for (size_t i = 0; i < size.size(); ++i) {
-    Axis a{x.sizes()[lead + i], {}};
+    Axis a(x.sizes()[lead + i]);
     for (int64_t o = 0; o < size[i] && size[i] != a.in; ++o) {
       const int64_t begin = o * a.in / size[i], end = ((o + 1) * a.in + size[i] - 1) / size[i];
-      std::vector<Tap> taps;
-      for (int64_t k = begin; k < end; ++k)
-        taps.push_back({static_cast<int32_t>(k), 1 / static_cast<double>(end - begin)});
-      a.taps.push_back(std::move(taps));
+      for (int64_t k = begin; k < end; ++k) a.put(k, 1 / static_cast<double>(end - begin));
+      a.finish_output();
     }
     axes.push_back(std::move(a));
   }
@@ -402,12 +422,14 @@ Tensor gather_axes(const Tensor& x, const std::vector<Dims>& index) {
   Axes axes;
   const size_t lead = x.sizes().size() - index.size();
   for (size_t i = 0; i < index.size(); ++i) {
-    Axis a{x.sizes()[lead + i], {}};
+    Axis a(x.sizes()[lead + i]);
     bool same = static_cast<int64_t>(index[i].size()) == a.in;
     for (size_t j = 0; same && j < index[i].size(); ++j)
       same = index[i][j] == static_cast<int64_t>(j);
-    for (size_t j = 0; !same && j < index[i].size(); ++j)
-      a.taps.push_back({{static_cast<int32_t>(index[i][j]), 1.0}});
+    for (size_t j = 0; !same && j < index[i].size(); ++j) {
+      a.put(index[i][j], 1);
+      a.finish_output();
+    }
     axes.push_back(std::move(a));
   }
   if (all_stay(axes)) return clone(x);
