@@ -8,7 +8,7 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-constexpr int64_t kColumns = 256;   // elements of an image side by side, where planes are small
+constexpr int64_t kColumns = 256;    // elements of an image side by side, where planes are small
 constexpr int64_t kTogether = 1024;  // the same where they are not
 constexpr int64_t kMost = 16;        // channels of a task
 
@@ -45,8 +45,7 @@ struct Channels {
     std::array<double, 1> sums[kMost] = {}, squares[kMost] = {};
     for_planes(f, [&](int64_t i, int64_t, int64_t from) {
       const T* p = x + from;
-      add_plane<T>(sums[i], s.size,
-                   [&](auto get) LAMPAS_LAMBDA { return std::array{get(p)}; });
+      add_plane<T>(sums[i], s.size, [&](auto get) LAMPAS_LAMBDA { return std::array{get(p)}; });
     });
     for_planes(f, [&](int64_t i, int64_t, int64_t from) {
       const T *p = x + from, m = static_cast<T>(sums[i][0] / count());
@@ -100,9 +99,8 @@ struct Channels {
     for_planes(f, [&](int64_t i, int64_t c, int64_t from) {
       const T *p = x + from, *q = gy + from, m = static_cast<T>(known_mean[c]);
       const T by = a[i], one = c1[i], two = c2[i];
-      map_plane(out + from, s.size, [&](auto get) LAMPAS_LAMBDA {
-        return (get(q) - one - (get(p) - m) * two) * by;
-      });
+      map_plane(out + from, s.size,
+                [&](auto get) LAMPAS_LAMBDA { return (get(q) - one - (get(p) - m) * two) * by; });
     });
   }
 

@@ -11,9 +11,9 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-constexpr int64_t kBlock = 64;    // points at once; fewer are filled up, so that loops are short
-constexpr int64_t kTogether = 4;  // blocks that a channel is asked for before the next
-constexpr int kRows = 4;          // of pixels around a point
+constexpr int64_t kBlock = 64;     // points at once; fewer are filled up, so that loops are short
+constexpr int64_t kTogether = 4;   // blocks that a channel is asked for before the next
+constexpr int kRows = 4;           // of pixels around a point
 constexpr int64_t kChannels = 16;  // channels of a task that spreads gradients
 
 // Neighbours of a block of points along one axis: where, with which weight, and how that changes
@@ -29,8 +29,8 @@ template <class T>
 struct Spans {
   int rows = 0, lanes = 0;
   int32_t index[kRows][kBlock];
-  T lane[2][4][kBlock];      // weights and slopes along x; 0 where there is no neighbour
-  T row[3][kRows][kBlock];   // weights, and slopes along y and z; 0 outside
+  T lane[2][4][kBlock];     // weights and slopes along x; 0 where there is no neighbour
+  T row[3][kRows][kBlock];  // weights, and slopes along y and z; 0 outside
 };
 
 template <class T>
@@ -164,8 +164,7 @@ void gather_taps(const int32_t (&at)[4][kBlock], const T (&value)[4][kBlock], co
   }
 }
 template <class T>
-void fill_lanes(const Axis<T>& x, int32_t width, bool slopes, int32_t* low,
-                Spans<T>& to) {
+void fill_lanes(const Axis<T>& x, int32_t width, bool slopes, int32_t* low, Spans<T>& to) {
   to.lanes = std::min(x.taps, width);
   for_lanes(x.taps, [&](auto known) {
     constexpr int taps = decltype(known)::value;
@@ -279,7 +278,8 @@ struct Job {
   // All pixels of a few blocks before the first is used: vectors would wait for words that are
   // still on their way to the cache.
   template <int kLanes>
-  void fetch(int64_t image, int64_t c, int64_t first, int64_t count, const Spans<T>* near, T* to) const {
+  void fetch(int64_t image, int64_t c, int64_t first, int64_t count, const Spans<T>* near,
+             T* to) const {
     const T* from = in + (image * s.channels + c) * plane();
     for (int64_t b = 0; b < count; ++b)
       for (int r = 0; r < near->rows; ++r, to += kBlock * kLanes)
@@ -382,8 +382,7 @@ struct Job {
       look_up(s, grid_of(image, block), n, false, axes, *near);
       for (int r = 0; r < near->rows; ++r)
         for (int l = 0; l < near->lanes; ++l) {
-          for (int64_t j = 0; j < kBlock; ++j)
-            weight[j] = near->row[0][r][j] * near->lane[0][l][j];
+          for (int64_t j = 0; j < kBlock; ++j) weight[j] = near->row[0][r][j] * near->lane[0][l][j];
           for (int64_t c = first; c < last; ++c) {
             const T* g = gy + point_of(image, c, block);
             T* to = gx + (image * s.channels + c) * plane() + l;

@@ -33,8 +33,7 @@ PlaneMap PlaneMap::transposed() const {
   return t;
 }
 
-bool side_by_side(DType d, int64_t planes, int64_t in, int64_t out, int64_t columns,
-                  int64_t taps) {
+bool side_by_side(DType d, int64_t planes, int64_t in, int64_t out, int64_t columns, int64_t taps) {
   if (d != DType::F32 && d != DType::F64) return false;
   const int lanes = dispatch().pool.lanes[index_of(d)];
   return planes >= lanes && columns <= 2 * lanes && std::max(in, out) <= kMostElements &&
@@ -56,7 +55,7 @@ void weigh_planes(const PlaneMap& map, int64_t planes, const Tensor& x, const Te
     taps.weight = narrow.data();
   }
   check_memory(dispatch().pool.weigh_planes[index_of(x.dtype())](taps, planes, x.data(), y.data(),
-                                                                  kernel_env()));
+                                                                 kernel_env()));
 }
 
 }  // namespace lampas::ops

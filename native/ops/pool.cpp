@@ -251,9 +251,8 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
   if (grad_enabled() || is_half(g.dtype()) || g.is_meta()) {  // differentiable through gather
     flat_in.push_back(in);
     flat_out.push_back(out);
-    Tensor gx =
-        scatter_add(zeros(flat_in, g.dtype()), -1, reshape(to_dtype(at, DType::I64), flat_out),
-                            reshape(g, flat_out));
+    Tensor gx = scatter_add(zeros(flat_in, g.dtype()), -1,
+                            reshape(to_dtype(at, DType::I64), flat_out), reshape(g, flat_out));
     return reshape(gx, sizes);
   }
   Tensor gc = plain(g), gx = empty(sizes, g.dtype());
@@ -283,8 +282,8 @@ std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win
     return {y, empty(y.sizes(), DType::I64, Device::Meta)};
   }
   const bool half = is_half(x.dtype());
-  auto [y, at] = max_over(half ? to_dtype(x.alias(), DType::F32) : x, out, win, step,
-                          indices || recording(x));
+  auto [y, at] =
+      max_over(half ? to_dtype(x.alias(), DType::F32) : x, out, win, step, indices || recording(x));
   if (half) y = to_dtype(y, x.dtype());
   if (recording(x))
     record(y, node, {&x}, [at = at, s = x.sizes(), n = out.size()](const Tensor& g) {
@@ -341,22 +340,22 @@ Tensor average_backward(const Tensor& g, const Average& a, const Dims& sizes) {
     weigh_planes(a.map().transposed(), a.p.count, gc, x);
   else
     for_floats(g.dtype(), [&]<class T>(Type<T>) {
-    auto whole = [&](int64_t plane, int64_t at, size_t i, size_t j, const Alike& s,
-                     const std::vector<int64_t>& offsets) {
-      dispatch().pool.spread_row[kernel_index<T>](
-          gc.data<T>() + at, s.stride, offsets.data(), static_cast<int64_t>(offsets.size()),
-          s.end - s.begin, a.weight(i, j, s.begin), x.data<T>() + plane * a.p.in_size());
-    };
-    auto one = [&](int64_t plane, int64_t at, size_t i, size_t j, int64_t k) {
-      T *o = x.data<T>() + plane * a.p.in_size(),
-        share = static_cast<T>(gc.data<T>()[at] * a.weight(i, j, k));
-      for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
-        for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
-          for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
-            o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
-    };
-    for_windows(a.p, a.win, kUnitStep, a.even(), whole, one);
-  });
+      auto whole = [&](int64_t plane, int64_t at, size_t i, size_t j, const Alike& s,
+                       const std::vector<int64_t>& offsets) {
+        dispatch().pool.spread_row[kernel_index<T>](
+            gc.data<T>() + at, s.stride, offsets.data(), static_cast<int64_t>(offsets.size()),
+            s.end - s.begin, a.weight(i, j, s.begin), x.data<T>() + plane * a.p.in_size());
+      };
+      auto one = [&](int64_t plane, int64_t at, size_t i, size_t j, int64_t k) {
+        T *o = x.data<T>() + plane * a.p.in_size(),
+          share = static_cast<T>(gc.data<T>()[at] * a.weight(i, j, k));
+        for (int64_t u = a.win[0][i].begin; u < a.win[0][i].end; ++u)
+          for (int64_t v = a.win[1][j].begin; v < a.win[1][j].end; ++v)
+            for (int64_t w = a.win[2][k].begin; w < a.win[2][k].end; ++w)
+              o[(u * a.p.in[1] + v) * a.p.in[2] + w] += share;
+      };
+      for_windows(a.p, a.win, kUnitStep, a.even(), whole, one);
+    });
   if (recording(g))
     record(x, "AvgPoolBackwardBackward0", {&g},
            [a, s = g.sizes()](const Tensor& gg) { return average(gg, a, s); });

@@ -37,7 +37,9 @@ class Axis {
                to = static_cast<size_t>(begin_[static_cast<size_t>(output) + 1]);
     return std::span(taps_).subspan(from, to - from);
   }
-  std::span<Tap> open_taps() { return std::span(taps_).subspan(static_cast<size_t>(begin_.back())); }
+  std::span<Tap> open_taps() {
+    return std::span(taps_).subspan(static_cast<size_t>(begin_.back()));
+  }
 
   // A tap of the next output; at the edges several fall on one pixel.
   void put(int64_t index, double weight) {
