@@ -1,5 +1,5 @@
 // Reductions and scans of contiguous memory. Values are combined in an order that depends on the
-// length alone: 64 lanes side by side in blocks of kReduceBlock, blocks one after the other. A
+// length alone: lanes side by side, 64 for long rows, in blocks of kReduceBlock, one by one. A
 // caller that cuts a long row into multiples of kReduceBlock, by length alone, gets the same bits
 // on any number of threads. Half types are not here: they come converted, or in float chunks.
 #pragma once

@@ -210,7 +210,11 @@ std::pair<Tensor, Tensor> max_over(const Tensor& x, const Dims& out, const Windo
                "max_pool: planes of less than 2^31 elements, got sizes ", x.sizes());
   Tensor xc = plain(x), y = empty(result_sizes(x, out), x.dtype()), at;
   if (tell) at = empty(y.sizes(), DType::I32);
-  if (are_small(p, win, step, x.dtype())) {
+  // Between dilated elements that all lie in the padding there is nothing: -inf.
+  const bool all_see = std::all_of(win, win + 3, [](const std::vector<Range>& along) {
+    return std::all_of(along.begin(), along.end(), [](const Range& r) { return r.begin < r.end; });
+  });
+  if (all_see && are_small(p, win, step, x.dtype())) {
     max_planes(map_of(p, win, step), p.count, xc, y, at);
     return {y, at};
   }
@@ -227,8 +231,12 @@ std::pair<Tensor, Tensor> max_over(const Tensor& x, const Dims& out, const Windo
     auto one = [&](int64_t plane, int64_t to, size_t i, size_t j, int64_t k) {
       const T* from = in + plane * p.in_size();
       const Range &r0 = win[0][i], &r1 = win[1][j], &r2 = win[2][k];
-      int64_t best = (r0.begin * p.in[1] + r1.begin) * p.in[2] + r2.begin;
+      const int64_t first = (r0.begin * p.in[1] + r1.begin) * p.in[2] + r2.begin;
+      int64_t best = std::min(first, p.in_size() - 1);
       T top = from[best];
+      if (!all_see && (r0.begin >= r0.end || r1.begin >= r1.end || r2.begin >= r2.end))
+        top = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                   : std::numeric_limits<T>::lowest();
       for (int64_t a = r0.begin; a < r0.end; a += step[0])
         for (int64_t b = r1.begin; b < r1.end; b += step[1])
           for (int64_t c = r2.begin; c < r2.end; c += step[2]) {
@@ -238,7 +246,8 @@ std::pair<Tensor, Tensor> max_over(const Tensor& x, const Dims& out, const Windo
       o[to] = top;
       if (q) q[to] = static_cast<int32_t>(best);
     };
-    for_windows(p, win, step, has_kernel<T> && !win[0].empty() && !win[1].empty(), whole, one);
+    for_windows(p, win, step, has_kernel<T> && all_see && !win[0].empty() && !win[1].empty(), whole,
+                one);
   });
   return {y, at};
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,44 @@ def test_average_and_gradients(width, kernel, stride):
     np.testing.assert_allclose(y.detach().numpy(), windows(x, kernel, stride).mean(-1))
     assert lampas.autograd.gradcheck(lambda t: F.avg_pool2d(t, kernel, stride), tx)
     assert lampas.autograd.gradcheck(lambda t: F.max_pool2d(t, kernel, stride), tx)
+
+
+SMALL = [
+    lambda x: F.max_pool2d(x, 3, 2, 1),
+    lambda x: F.max_pool2d(x, (3, 2), 1, (1, 0), 2, return_indices=True),
+    lambda x: F.max_pool2d(x, 2, ceil_mode=True),
+    lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+    lambda x: F.adaptive_max_pool2d(x, (2, 3), return_indices=True),
+    lambda x: F.adaptive_avg_pool2d(x, (2, 3)),
+    lambda x: F.interpolate(x, size=(11, 4), mode="bicubic"),
+    lambda x: F.interpolate(x, size=(3, 4), mode="bilinear", antialias=True),
+]
+
+
+@pytest.mark.parametrize("dtype", [lampas.float32, lampas.float64])
+@pytest.mark.parametrize("pool", SMALL)
+def test_many_small_planes_are_treated_as_one_would_be(pool, dtype):
+    x = lampas.randn(1, 37, 7, 5, dtype=dtype)  # more than a vector holds, and not a multiple
+    x[0, 3, 2, 2] = math.nan
+    together, apart = (x.clone().requires_grad_() for _ in range(2))
+    results = pool(together)
+    singly = [pool(apart[:, i : i + 1]) for i in range(x.size(1))]
+    if isinstance(results, tuple):
+        results, indices = results
+        singly, single_indices = zip(*singly, strict=True)
+        assert indices.dtype == lampas.int64
+        assert indices.equal(lampas.cat(single_indices, 1))
+    want = lampas.cat(singly, 1)
+    g = lampas.randn(results.shape, dtype=dtype)
+    results.backward(g)
+    want.backward(g)
+    tol = 1e-5 if dtype == lampas.float32 else 1e-12
+    lampas.testing.assert_close(results, want, rtol=tol, atol=tol, equal_nan=True)
+    lampas.testing.assert_close(together.grad, apart.grad, rtol=tol, atol=tol, equal_nan=True)
+
+
+def test_a_window_that_sees_padding_alone_has_no_maximum():
+    x = lampas.ones(1, 1, 3, 1)
+    assert F.max_pool2d(x, 2, 3, padding=1, dilation=2).item() == -math.inf
+    many = F.max_pool2d(lampas.ones(1, 64, 3, 1), 2, 3, padding=1, dilation=2)
+    assert (many == -math.inf).all()

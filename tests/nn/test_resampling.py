@@ -308,3 +308,28 @@ def test_group_normalisation_has_second_derivatives(affine: bool) -> None:
     assert gradgradcheck(lambda x, *p: F.group_norm(x, 2, *p), (x, *params))
     y = F.group_norm(lampas.zeros(0, 4, 3), 2, *(p.detach().float() for p in params))
     assert y.shape == (0, 4, 3)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("width", [1, 2, 3, 6])
+def test_many_points_are_sampled_as_each_alone(mode: str, padding: str, width: int) -> None:
+    x = lampas.randn(2, 3, 4, width, dtype=lampas.float64)
+    grid = lampas.rand(2, 19, 17, 2, dtype=lampas.float64) * 3.4 - 1.7
+    g = lampas.randn(2, 3, 19, 17, dtype=lampas.float64)
+    how = {"mode": mode, "padding_mode": padding, "align_corners": False}
+    pieces = [x.clone().requires_grad_(), grid.clone().requires_grad_()]
+    whole = [x.clone().requires_grad_(), grid.clone().requires_grad_()]
+    y = F.grid_sample(*whole, **how)
+    y.backward(g)
+    rows = [F.grid_sample(pieces[0], pieces[1][:, i : i + 1], **how) for i in range(19)]
+    want = lampas.cat(rows, 2)
+    want.backward(g)
+    lampas.testing.assert_close(y, want)
+    for a, b in zip(whole, pieces, strict=True):
+        lampas.testing.assert_close(a.grad, b.grad)
+    # The gradients against the formula of second derivatives, which is written in operators.
+    again = [x.clone().requires_grad_(), grid.clone().requires_grad_()]
+    grads = lampas.autograd.grad(F.grid_sample(*again, **how), again, g, create_graph=True)
+    for a, b in zip(whole, grads, strict=True):
+        lampas.testing.assert_close(a.grad, b.detach())
