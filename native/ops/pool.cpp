@@ -264,6 +264,14 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
                             reshape(to_dtype(at, DType::I64), flat_out), reshape(g, flat_out));
     return reshape(gx, sizes);
   }
+  // Indices that were given out may have been written to through NumPy's view of them.
+  if (at.dtype() == DType::I64) {
+    for (int64_t k = 0; k < at.numel(); ++k)
+      LAMPAS_CHECK_INDEX(at.data<int64_t>()[k] >= 0 && at.data<int64_t>()[k] < in,
+                         "backward of max pooling: index ", at.data<int64_t>()[k],
+                         " is out of range for ", in, " elements");
+    return unpool(g, to_dtype(at, DType::I32), sizes, spatial);
+  }
   Tensor gc = plain(g), gx = empty(sizes, g.dtype());
   for_floats(g.dtype(), [&]<class T>(Type<T>) {
     parallel_ranges(product(flat_in), std::max<int64_t>(1, 8192 / std::max<int64_t>(in, 1)),
@@ -294,12 +302,13 @@ std::vector<Tensor> max_any(const Tensor& x, const Dims& out, const Windows& win
   auto [y, at] =
       max_over(half ? to_dtype(x.alias(), DType::F32) : x, out, win, step, indices || recording(x));
   if (half) y = to_dtype(y, x.dtype());
+  if (indices) at = to_dtype(at, DType::I64);
   if (recording(x))
-    record(y, node, {&x}, [at = at, s = x.sizes(), n = out.size()](const Tensor& g) {
-      return unpool(g, at, s, n);
+    record(y, node, {&x}, [at = save(at), s = x.sizes(), n = out.size()](const Tensor& g) {
+      return unpool(g, at(), s, n);
     });
   if (!indices) return {y};
-  return {y, to_dtype(at, DType::I64)};
+  return {y, at};
 }
 
 // Means over windows; each window's divisor is given.
