@@ -20,8 +20,8 @@ struct Groups {
   T* out = nullptr;  // y or gx
 
   int64_t count() const { return s.channels * s.size; }
-  // The channel that weight and bias know, of one within group i.
-  int64_t channel(int64_t i, int64_t c) const { return i % s.groups * s.channels + c; }
+  // The first channel of group i, as weight and bias count.
+  int64_t first_channel(int64_t i) const { return i % s.groups * s.channels; }
 
   // Parts are joined as Chan, Golub and LeVeque do: "Updating formulae ...", 1979.
   void moments(int64_t i) const {
@@ -49,15 +49,17 @@ struct Groups {
   }
   void normalize_group(int64_t i) const {
     moments(i);
+    const int64_t first = first_channel(i);
     const T m = static_cast<T>(mean[i]), r = static_cast<T>(rstd[i]);
     for (int64_t c = 0; c < s.channels; ++c) {
-      const T a = weight ? r * weight[channel(i, c)] : r, b = bias ? bias[channel(i, c)] : T(0);
+      const T a = weight ? r * weight[first + c] : r, b = bias ? bias[first + c] : T(0);
       const T* p = x + i * count() + c * s.size;
       map_plane(out + (p - x), s.size,
                 [&](auto get) LAMPAS_LAMBDA { return (get(p) - m) * a + b; });
     }
   }
   void backward_group(int64_t i) const {
+    const int64_t first = first_channel(i);
     const T m = static_cast<T>(known_mean[i]);
     const double r = known_rstd[i], n = static_cast<double>(count());
     double g = 0, gx = 0;  // weighted sums of gy and gy * (x - mean)
@@ -69,7 +71,7 @@ struct Groups {
         const auto up = get(q);
         return std::array{up, up * (get(p) - m)};
       });
-      const double w = weight ? static_cast<double>(weight[channel(i, c)]) : 1;
+      const double w = weight ? static_cast<double>(weight[first + c]) : 1;
       gb[i * s.channels + c] = sums[0];
       gw[i * s.channels + c] = sums[1] * r;
       g += w * sums[0];
@@ -80,7 +82,7 @@ struct Groups {
     for (int64_t c = 0; c < s.channels; ++c) {
       const int64_t at = i * count() + c * s.size;
       const T *p = x + at, *q = gy + at;
-      const T a = static_cast<T>(weight ? r * static_cast<double>(weight[channel(i, c)]) : r);
+      const T a = static_cast<T>(weight ? r * static_cast<double>(weight[first + c]) : r);
       map_plane(out + at, s.size,
                 [&](auto get) LAMPAS_LAMBDA { return get(q) * a - c1 - (get(p) - m) * c2; });
     }

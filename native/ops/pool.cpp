@@ -282,7 +282,7 @@ Tensor unpool(const Tensor& g, const Tensor& at, const Dims& sizes, size_t spati
                         const T* from = gc.data<T>() + i * out;
                         const int32_t* index = at.data<int32_t>() + i * out;
                         // Neighbours often share a maximum: four places far apart in turn.
-                        const int64_t part = out / 4;
+                        const int64_t part = out < 32 ? 0 : out / 4;
                         for (int64_t k = 0; k < part; ++k)
                           for (int64_t q = k; q < k + 4 * part; q += part) to[index[q]] += from[q];
                         for (int64_t k = 4 * part; k < out; ++k) to[index[k]] += from[k];
