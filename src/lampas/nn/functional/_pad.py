@@ -58,15 +58,15 @@ def pad(
         )
     if mode == "replicate" or (mode == "reflect" and dims < 3):
         input = single_precision(input)
-    spatial = input.shape[-dims:]
-    channels = input.shape[-dims - 1]
-    if channels == 0 or (mode != "circular" and 0 in spatial):
+    sizes = tuple(input.shape)
+    if sizes[-dims - 1] == 0 or (mode != "circular" and 0 in sizes[-dims:]):
         raise RuntimeError(
             f"{mode} padding: expected {input.dim()}D input with possibly 0 batch size and other "
             f"non-zero dimensions, but got: {list(input.shape)}"
         )
+    check = _CHECKS[mode]
     for i in range(dims):
-        _CHECKS[mode](input.size(-1 - i), pad[2 * i], pad[2 * i + 1])
+        check(sizes[-1 - i], pad[2 * i], pad[2 * i + 1])
     return _C._pad_with_pixels(input, pad, mode)
 
 
