@@ -71,13 +71,13 @@ struct Correlate {
       j.template panels<2>(from, n, to);
   }
 
-  // N vectors, each of P units; those that do not exist are those before them.
+  // N vectors, each of P units. Those beyond the last are the last one again: they are computed and
+  // stored alike.
   template <int N, int P>
   struct Panel {
     const T* from[N * P];
     T* to[N * P];
-    int64_t skip[N * P];  // outputs that the unit before this one has too
-    int64_t count;        // units that exist
+    int64_t skip[N * P];  // outputs that must not be stored: they are another unit's, too
   };
   template <int P>
   void panels(const T* from, int64_t n, T* to) const {
@@ -93,12 +93,12 @@ struct Correlate {
   template <int N, int P>
   void panel(int64_t step, const T* from, T* to, int64_t u, int64_t all) const {
     Panel<N, P> p;
-    p.count = std::min<int64_t>(N * P, all - u);
     for (int64_t i = 0; i < N * P; ++i) {
       int64_t k = std::min(u + i, all - 1), h = k / in.units, c = in.column(k % in.units);
       p.from[i] = from + h * in.down() + c;
       p.to[i] = to + h * s.out[2] + c;
-      p.skip[i] = k % in.units * in.unit - c;
+      // Stored again they would do no harm, but what a step adds may be added once only.
+      p.skip[i] = step > 0 ? k % in.units * in.unit - c : 0;
     }
     for (int64_t block = 0; block < filters.row_blocks; ++block) rows_of(step, block, p);
   }
@@ -125,45 +125,68 @@ struct Correlate {
   template <int R, int N, int P>
   void tile(int64_t step, int64_t block, const Panel<N, P>& p) const {
     if constexpr (N <= 2 || R <= kFew) {
-      V acc[R][N] = {};
+      constexpr auto half = std::make_integer_sequence<int, P == 1 ? 0 : lanes / 2>{};
+      const auto load = [&](T* const* at, int64_t i, int64_t offset) {
+        V v;
+        if constexpr (P == 1)
+          v = *reinterpret_cast<const V*>(at[i] + offset);
+        else
+          load_halves<T, lanes>(at[2 * i] + offset, at[2 * i + 1] + offset, v,
+                                std::make_integer_sequence<int, lanes>{});
+        return v;
+      };
       const T* a = filters.packed(step, block);
       const int64_t* at = offsets + filters.first_channel(step) * s.taps;
-      const int64_t depth = filters.depth(step), stride = filters.R;
+      const int64_t depth = filters.depth(step), stride = filters.R, o = block * stride;
+      T* const* to = p.to;
+      V acc[R][N];
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+        for (int i = 0; i < N; ++i)
+          acc[r][i] = step > 0 ? load(to, i, (o + r) * s.y_output) : bias ? bias[o + r] - V{} : V{};
       for (int64_t k = 0; k < depth; ++k, a += stride) {
         V b[N];
-        for (int i = 0; i < N; ++i) {
-          if constexpr (P == 1)
-            b[i] = *reinterpret_cast<const V*>(p.from[i] + at[k]);
-          else
-            load_halves<T, lanes>(p.from[2 * i] + at[k], p.from[2 * i + 1] + at[k], b[i],
-                                  std::make_integer_sequence<int, lanes>{});
-        }
+#pragma GCC unroll 4
+        for (int i = 0; i < N; ++i) b[i] = load(const_cast<T* const*>(p.from), i, at[k]);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
           V f = a[r] - V{};
+#pragma GCC unroll 4
           for (int i = 0; i < N; ++i) acc[r][i] += f * b[i];
         }
       }
-      const int64_t o = block * filters.R;
+      bool all = true;
+      for (int64_t skip : p.skip) all &= skip == 0;
+      if (!all) {
+        V sums[R][N];  // in memory, where the others need not be
+#pragma GCC unroll 16
+        for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+          for (int i = 0; i < N; ++i) sums[r][i] = acc[r][i];
+        return store_some<R, N, P>(sums, o, p);
+      }
+#pragma GCC unroll 16
       for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
         for (int i = 0; i < N; ++i) {
-          if (step == 0 && bias) acc[r][i] += bias[o + r] - V{};
-          T out[lanes];
-          std::memcpy(out, &acc[r][i], sizeof(out));
-          for (int j = 0; j < P && i * P + j < p.count; ++j)
-            store<lanes / P>(p.to[i * P + j] + (o + r) * s.y_output, out + j * lanes / P,
-                             step > 0 ? p.skip[i * P + j] : -1);
+          const int64_t offset = (o + r) * s.y_output;
+          if constexpr (P == 1) {
+            *reinterpret_cast<V*>(to[i] + offset) = acc[r][i];
+          } else {
+            store_half<T, lanes, 0>(acc[r][i], to[2 * i] + offset, half);
+            store_half<T, lanes, lanes / 2>(acc[r][i], to[2 * i + 1] + offset, half);
+          }
         }
     }
   }
-  // Adds all but the first `skip` numbers to what is there, or puts them there where skip < 0.
-  template <int kUnit>
-  static void store(T* to, const T* from, int64_t skip) {
-    if (skip < 0) {
-      std::memcpy(to, from, kUnit * sizeof(T));
-      return;
-    }
-    for (int64_t i = skip; i < kUnit; ++i) to[i] += from[i];
+  template <int R, int N, int P>
+  [[gnu::noinline]] void store_some(const V (&acc)[R][N], int64_t o, const Panel<N, P>& p) const {
+    for (int r = 0; r < R; ++r)
+      for (int k = 0; k < N * P; ++k) {
+        const T* from = reinterpret_cast<const T*>(acc[r]) + k * (lanes / P);
+        std::copy(from + p.skip[k], from + lanes / P, p.to[k] + (o + r) * s.y_output + p.skip[k]);
+      }
   }
 };
 

@@ -34,7 +34,11 @@ struct Block {
   // R rows, all NR columns of C; the columns beyond `cols` are dropped on the way out.
   template <int R>
   [[gnu::noinline]] static void block(const Tile& t, int cols) {
-    V acc[R][kNV] = {};
+    V acc[R][kNV];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int v = 0; v < kNV; ++v) acc[r][v] = V{};
     const T *a = t.a, *b = t.b;
     for (int64_t p = 0; p < t.k; ++p, a += t.a_cs, b += t.b_rs) {
       V bv[kNV];
@@ -45,12 +49,29 @@ struct Block {
         for (int v = 0; v < kNV; ++v) acc[r][v] += av * bv[v];
       }
     }
+    // From registers to C; by way of memory where something is left to do.
+    if (cols == NR && !t.bias && !t.row_bias && !t.accumulate && !t.relu) {
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+        for (int v = 0; v < kNV; ++v)
+          *reinterpret_cast<V*>(t.c + r * t.c_rs + v * lanes) = acc[r][v];
+      return;
+    }
+    V sums[R][kNV];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int v = 0; v < kNV; ++v) sums[r][v] = acc[r][v];
+    finish(t, R, cols, sums[0]);
+  }
+  [[gnu::noinline]] static void finish(const Tile& t, int rows, int cols, const V* sums) {
     T last[NR];
-    for (int r = 0; r < R; ++r) {
+    for (int r = 0; r < rows; ++r, sums += kNV) {
       T* c = t.c + r * t.c_rs;
       T* out = cols == NR ? c : last;
       for (int v = 0; v < kNV; ++v) {
-        V x = acc[r][v];
+        V x = sums[v];
         if (t.bias) x += load(t.bias, v, cols);
         if (t.row_bias) x += t.row_bias[r] - V{};
         if (t.accumulate) x += load(c, v, cols);

@@ -43,4 +43,16 @@ template <class T, int N, int... kI>
 #endif
 }
 
+// The half of a vector that begins at lane kFrom.
+template <class T, int N, int kFrom, int... kI>
+[[gnu::always_inline]] inline void store_half(Vector<T, N> v, T* to,
+                                              std::integer_sequence<int, kI...>) {
+#if defined(__clang__) || __GNUC__ >= 12
+  const Vector<T, N / 2> half = __builtin_shufflevector(v, v, kFrom + kI...);
+  __builtin_memcpy(to, &half, sizeof(half));
+#else
+  __builtin_memcpy(to, reinterpret_cast<const T*>(&v) + kFrom, sizeof(v) / 2);
+#endif
+}
+
 }  // namespace lampas::kernels::LAMPAS_ISA
