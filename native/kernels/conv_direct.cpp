@@ -206,7 +206,7 @@ struct WeightGrad : Block<T> {
     }
     for (int64_t k = 0; k < where.length; k += lanes)
       for (int64_t v = 0; v < kNV; ++v)
-        Transpose<T>::run(by_row + v * lanes * kRow + k, kRow, to + k * NR + v * lanes, NR);
+        transpose_block<T, lanes>(to + k * NR + v * lanes, NR, by_row + v * lanes * kRow + k, kRow);
   }
   static void compute(void* job, int64_t task) {
     auto& j = *static_cast<WeightGrad*>(job);

@@ -28,7 +28,7 @@ void pack_rows(const T* from, int64_t from_row, int64_t n, int64_t depth, T* to,
         for (int64_t r = 0; r < lanes; ++r)
           std::memcpy(in + r * lanes, from + std::min(first + r, n - 1) * from_row + k,
                       lanes * sizeof(T));
-        Transpose<T>::run(in, lanes, out + first, most);
+        transpose_block<T, lanes>(out + first, most, in, lanes);
       }
       for (int64_t i = 0; i < lanes; ++i)
         for (int64_t first = 0; first < width; first += lanes)

@@ -109,7 +109,8 @@ struct Forward {
         if (in_order && n == L && c + L <= c1) {
           if (i == 0)
             for (int64_t k = 0; k < 9; ++k)
-              Transpose<float>::run(w + o * s.w_output + c * 9 + k * L, s.w_output, taps[k * L], L);
+              transpose_block<float, L>(taps[k * L], L, w + o * s.w_output + c * 9 + k * L,
+                                        s.w_output);
           transform_filter(taps + i * 9, to, point);
           continue;
         }
@@ -244,10 +245,10 @@ struct Forward {
           const float* from = buffer + r * row + i * L;
           int64_t width = std::min(L, s.out[2] - i);
           if (n == L && width == L) {
-            Transpose<float>::run(from, L, to + i, s.y_output);
+            transpose_block<float, L>(to + i, s.y_output, from, L);
             continue;
           }
-          Transpose<float>::run(from, L, lines, L);
+          transpose_block<float, L>(lines, L, from, L);
           for (int64_t l = 0; l < n; ++l)
             std::memcpy(to + l * s.y_output + i, lines + l * L,
                         static_cast<size_t>(width) * sizeof(float));

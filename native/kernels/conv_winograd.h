@@ -114,7 +114,8 @@ struct PlaneRows {
       }
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t i = 0; i < columns; i += L)
-        Transpose<float>::run(lines + r * L * columns + i, columns, to + (r * columns + i) * L, L);
+        transpose_block<float, L>(to + (r * columns + i) * L, L, lines + r * L * columns + i,
+                                  columns);
   }
 };
 

@@ -166,10 +166,10 @@ struct WeightGrad {
         float* to = gw + o * s.w_output + c0 * 9 + r;
         int64_t width = std::min(L, rows - r);
         if (outputs == L && width == L) {
-          Transpose<float>::run(taps + r * B::NR + b, B::NR, to, s.w_output);
+          transpose_block<float, L>(to, s.w_output, taps + r * B::NR + b, B::NR);
           continue;
         }
-        Transpose<float>::run(taps + r * B::NR + b, B::NR, corner, L);
+        transpose_block<float, L>(corner, L, taps + r * B::NR + b, B::NR);
         for (int64_t l = 0; l < outputs; ++l)
           std::memcpy(to + l * s.w_output, corner + l * L,
                       static_cast<size_t>(width) * sizeof(float));

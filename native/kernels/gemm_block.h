@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/simd/vector.h"
+#include "kernels/simd/transpose.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
@@ -114,40 +114,5 @@ inline int64_t even_rows(int64_t m) {
   int64_t blocks = (m + kBlockRows - 1) / kBlockRows;
   return (m + blocks - 1) / std::max<int64_t>(blocks, 1);
 }
-
-// Square transposition in registers: log2(lanes) rounds, each of which interleaves row i with row
-// i + lanes / 2.
-template <class T>
-struct Transpose {
-  static constexpr int N = kVectorBytes / sizeof(T);
-  using V = Vector<T, N>;
-
-  template <int kFrom, int... kI>
-  [[gnu::always_inline]] static V zip(V a, V b, std::integer_sequence<int, kI...>) {
-    return shuffle<T, N, (kFrom + kI / 2 + (kI % 2) * N)...>(a, b);
-  }
-  [[gnu::always_inline]] static void round(const V* in, V* out) {
-    using I = std::make_integer_sequence<int, N>;
-#pragma GCC unroll 8
-    for (int i = 0; i < N / 2; ++i) {
-      out[2 * i] = zip<0>(in[i], in[i + N / 2], I{});
-      out[2 * i + 1] = zip<N / 2>(in[i], in[i + N / 2], I{});
-    }
-  }
-  // to[j * to_rs + i] = from[i * from_rs + j] for i, j < N
-  static void run(const T* from, int64_t from_rs, T* to, int64_t to_rs) {
-    V x[N], y[N];
-#pragma GCC unroll 16
-    for (int i = 0; i < N; ++i) std::memcpy(&x[i], from + i * from_rs, sizeof(V));
-    V *in = x, *out = y;
-#pragma GCC unroll 4
-    for (int n = 1; n < N; n *= 2) {
-      round(in, out);
-      std::swap(in, out);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < N; ++i) std::memcpy(to + i * to_rs, &in[i], sizeof(V));
-  }
-};
 
 }  // namespace lampas::kernels::LAMPAS_ISA

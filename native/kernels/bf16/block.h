@@ -43,7 +43,8 @@ inline void pack_pairs(const bf16* from, int64_t across, int64_t along, int64_t 
       for (; p + 16 <= whole; p += 16) {
         for (int64_t j = 0; j < 16; ++j)
           std::memcpy(in + j * 16, from + (j0 + j) * across + 2 * p, 64);
-        Transpose<float>::run(in, 16, reinterpret_cast<float*>(to + (p * width + j0) * 2), width);
+        transpose_block<float, 16>(reinterpret_cast<float*>(to + (p * width + j0) * 2), width, in,
+                                   16);
       }
       for (; p < whole; ++p)
         for (int64_t j = 0; j < 16; ++j)
@@ -114,7 +115,7 @@ struct Bf16Block {
           pack_pairs(tile, rs, cs, n, depth, 16, kStep, pairs);
           float in[16 * 16];
           std::memcpy(in, pairs, sizeof in);
-          Transpose<float>::run(in, 16, reinterpret_cast<float*>(to), 16);
+          transpose_block<float, 16>(reinterpret_cast<float*>(to), 16, in, 16);
         }
       }
   }

@@ -18,6 +18,7 @@ template <class T, int N, int kBit, int... kIndex>
 template <class T, int N, int kBit>
 [[gnu::always_inline]] inline void exchange_all(Vector<T, N>* r) {
   if constexpr (kBit < N) {
+#pragma GCC unroll 16
     for (int i = 0; i < N; ++i)
       if (!(i & kBit))
         exchange<T, N, kBit>(r[i], r[i + kBit], std::make_integer_sequence<int, N>());
@@ -27,8 +28,10 @@ template <class T, int N, int kBit>
 template <class T, int N>
 void transpose_block(T* to, int64_t to_row, const T* from, int64_t from_row) {
   Vector<T, N> r[N];
+#pragma GCC unroll 16
   for (int i = 0; i < N; ++i) std::memcpy(&r[i], from + i * from_row, sizeof r[i]);
   exchange_all<T, N, 1>(r);
+#pragma GCC unroll 16
   for (int i = 0; i < N; ++i) std::memcpy(to + i * to_row, &r[i], sizeof r[i]);
 }
 
