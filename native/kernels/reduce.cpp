@@ -14,7 +14,7 @@ double sum_of(const T* x, int64_t n) {
 // A short row is not worth 64 lanes and joining them.
 template <class T>
 void sum_row(void* out, const void* in, int64_t n) {
-  if (n > 512) return row<SumOp, T>(out, in, n);
+  if (n > 2048) return row<SumOp, T>(out, in, n);
   const T* x = static_cast<const T*>(in);
   std::array<double, 1> total{};
   add_plane<T>(total, n, [&](auto get) LAMPAS_LAMBDA { return std::array{get(x)}; });
