@@ -126,7 +126,7 @@ struct Correlate {
   void tile(int64_t step, int64_t block, const Panel<N, P>& p) const {
     if constexpr (N <= 2 || R <= kFew) {
       constexpr auto half = std::make_integer_sequence<int, P == 1 ? 0 : lanes / 2>{};
-      const auto load = [&](T* const* at, int64_t i, int64_t offset) {
+      const auto load = [&](auto* at, int64_t i, int64_t offset) {
         V v;
         if constexpr (P == 1)
           v = *reinterpret_cast<const V*>(at[i] + offset);
@@ -148,7 +148,7 @@ struct Correlate {
       for (int64_t k = 0; k < depth; ++k, a += stride) {
         V b[N];
 #pragma GCC unroll 4
-        for (int i = 0; i < N; ++i) b[i] = load(const_cast<T* const*>(p.from), i, at[k]);
+        for (int i = 0; i < N; ++i) b[i] = load(p.from, i, at[k]);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
           V f = a[r] - V{};

@@ -83,12 +83,8 @@ struct Item {
   K key;
   int64_t at;
 };
-template <class K>
-bool less(const Item<K>& a, const Item<K>& b) {
-  return a.key < b.key;
-}
-// What is compared, as an object: a function that is known where it is called.
-constexpr auto kLess = [](const auto& a, const auto& b) { return less(a, b); };
+// An object, so that algorithms know what they call.
+constexpr auto less = [](const auto& a, const auto& b) { return a.key < b.key; };
 
 // By the keys' bytes, from the last to the first; bytes that all keys share are passed over.
 template <class K>
@@ -120,9 +116,9 @@ void sort_items(std::vector<Item<K>>& v, bool stable) {
   if (v.size() >= (stable ? kShort : kLong))
     radix_sort(v);
   else if (stable)
-    std::stable_sort(v.begin(), v.end(), kLess);
+    std::stable_sort(v.begin(), v.end(), less);
   else
-    std::sort(v.begin(), v.end(), kLess);
+    std::sort(v.begin(), v.end(), less);
 }
 
 template <class T>
@@ -198,11 +194,11 @@ template <class T>
 std::vector<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest) {
   auto v = items_of(x, k * 64 > n ? n : k, largest);
   if (k * 64 > n) {
-    std::nth_element(v.begin(), v.begin() + k - 1, v.end(), kLess);
-    std::sort(v.begin(), v.begin() + k - 1, kLess);
+    std::nth_element(v.begin(), v.begin() + k - 1, v.end(), less);
+    std::sort(v.begin(), v.begin() + k - 1, less);
     return v;
   }
-  std::make_heap(v.begin(), v.end(), kLess);
+  std::make_heap(v.begin(), v.end(), less);
   constexpr int64_t kBlock = 32;
   for (int64_t j = k; j < n; j += kBlock) {
     int64_t end = std::min(n, j + kBlock);
@@ -211,7 +207,7 @@ std::vector<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest
     for (int64_t i = j; i < end; ++i)
       if (const auto item = item_of(x, i, largest); less(item, v.front())) replace_worst(v, item);
   }
-  std::sort_heap(v.begin(), v.end(), kLess);
+  std::sort_heap(v.begin(), v.end(), less);
   return v;
 }
 }  // namespace

@@ -24,10 +24,10 @@ inline __m512 load_floats(const bf16* from, __mmask16 mask) {
 inline void store_floats(bf16* to, __mmask16 mask, __m512 v) {
   _mm256_mask_storeu_epi16(to, mask, (__m256i)_mm512_cvtneps_pbh(v));
 }
+inline __mmask32 first_lanes(int64_t n) { return n >= 32 ? ~0u : n <= 0 ? 0u : (1u << n) - 1; }
 // Which of the 16 columns from `first` on there are.
 inline __mmask16 columns_mask(int64_t columns, int64_t first) {
-  const int64_t n = std::clamp<int64_t>(columns - first, 0, 16);
-  return static_cast<__mmask16>((1u << n) - 1);
+  return static_cast<__mmask16>(first_lanes(columns - first));
 }
 
 // from[j * across + k * along] to to[k / 2][j][k % 2] for j < n and k < depth, with zeros up to
@@ -111,11 +111,9 @@ struct Bf16Block {
           for (int64_t i = 0; i < n; ++i)
             std::memcpy(to + i * kStep, tile + i * rs, static_cast<size_t>(depth) * sizeof(bf16));
         } else {
-          bf16 pairs[16 * kStep];
-          pack_pairs(tile, rs, cs, n, depth, 16, kStep, pairs);
-          float in[16 * 16];
-          std::memcpy(in, pairs, sizeof in);
-          transpose_block<float, 16>(reinterpret_cast<float*>(to), 16, in, 16);
+          float pairs[16 * 16];
+          pack_pairs(tile, rs, cs, n, depth, 16, kStep, reinterpret_cast<bf16*>(pairs));
+          transpose_block<float, 16>(reinterpret_cast<float*>(to), 16, pairs, 16);
         }
       }
   }

@@ -108,7 +108,7 @@ bool correlate(const ConvShape& shape, const void* x, const void* w, const void*
 
 // The sum over positions is taken a span at a time; a span lies in one image.
 struct WeightGrad {
-  static constexpr int64_t kSpan = Positions::kMost, kRow = kSpan;
+  static constexpr int64_t kSpan = Positions::kMost;
 
   const ConvShape& s;
   const bf16 *x, *gy;
@@ -188,14 +188,14 @@ struct WeightGrad {
         for (int64_t skip = 0; skip < where.runs[i].length; skip += 32) {
           const Positions::Run& run = where.runs[i];
           const Reach reach(s, run, skip, t);
-          bf16* at = by_row + (column - begin) * kRow + run.at + skip;
-          for (int64_t c = c0; c < c0 + n; ++c, at += kRow)
+          bf16* at = by_row + (column - begin) * kSpan + run.at + skip;
+          for (int64_t c = c0; c < c0 + n; ++c, at += kSpan)
             _mm512_mask_storeu_epi16(at, first_lanes(run.length - skip),
                                      reach.load(image + c * s.x_channel));
         }
       column += n;
     }
-    pack_pairs(by_row, kRow, 1, end - begin, where.length, kPanel, padded(where.length), to);
+    pack_pairs(by_row, kSpan, 1, end - begin, where.length, kPanel, padded(where.length), to);
   }
 
   static void compute(void* job, int64_t task) {
@@ -205,7 +205,7 @@ struct WeightGrad {
     const int64_t p0 = part * j.group_panels, p1 = std::min(j.panels, p0 + j.group_panels);
     const int64_t per = blocks_of(j.spans, j.chunks), s0 = chunk * per,
                   s1 = std::min(j.spans, s0 + per), width = j.panels * kPanel;
-    Scratch<bf16> rows(j.env, kPanel * kRow);
+    Scratch<bf16> rows(j.env, kPanel * kSpan);
     Scratch<bf16> panel(j.env, (p1 - p0) * padded(kSpan) * kPanel);
     if (!rows || !panel) {
       j.failed = true;

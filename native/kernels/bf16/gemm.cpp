@@ -70,7 +70,7 @@ struct Dots {
     __m512 sum[N];
     for (int j = 0; j < N; ++j) sum[j] = _mm512_setzero_ps();
     for (int64_t k = 0; k < g.k; k += 32) {
-      const __mmask32 mask = g.k - k >= 32 ? ~0u : (1u << (g.k - k)) - 1;
+      const __mmask32 mask = first_lanes(g.k - k);
       const auto av = (__m512bh)_mm512_maskz_loadu_epi16(mask, a + k);
 #pragma GCC unroll 4
       for (int j = 0; j < N; ++j)

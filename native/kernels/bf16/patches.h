@@ -5,8 +5,6 @@
 
 namespace lampas::kernels::LAMPAS_ISA {
 
-inline __mmask32 first_lanes(int64_t n) { return n >= 32 ? ~0u : n <= 0 ? 0u : (1u << n) - 1; }
-
 // Up to 32 positions of an output row under one tap: where their elements lie in the first channel,
 // and which of them exist.
 struct Reach {

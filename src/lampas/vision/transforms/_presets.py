@@ -16,6 +16,8 @@ _STD = (0.229, 0.224, 0.225)
 
 
 class _Preset(nn.Module):
+    _shown: tuple[str, ...]
+
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.mean = list(mean)
@@ -28,6 +30,10 @@ class _Preset(nn.Module):
         result: Tensor = F.normalize(img, mean=self.mean, std=self.std)
         return result
 
+    def __repr__(self) -> str:
+        shown = "".join(f"\n    {name}={getattr(self, name)}" for name in self._shown)
+        return f"{type(self).__name__}({shown}\n)"
+
 
 class ImageClassification(_Preset):
     """Resizes the shorter side, crops the centre, scales to [0, 1] and normalizes.
@@ -38,6 +44,8 @@ class ImageClassification(_Preset):
     >>> AlexNet_Weights.DEFAULT.transforms()(lampas.zeros(3, 300, 400)).shape
     torch.Size([3, 224, 224])
     """
+
+    _shown = ("crop_size", "resize_size", "mean", "std", "interpolation")
 
     def __init__(
         self,
@@ -62,11 +70,6 @@ class ImageClassification(_Preset):
         )
         return self._normalized(F.center_crop(img, self.crop_size))
 
-    def __repr__(self) -> str:
-        lines = ("crop_size", "resize_size", "mean", "std", "interpolation")
-        shown = "".join(f"\n    {name}={getattr(self, name)}" for name in lines)
-        return f"{type(self).__name__}({shown}\n)"
-
 
 class SemanticSegmentation(_Preset):
     """Resizes the shorter side unless `resize_size` is None, scales to [0, 1] and normalizes.
@@ -75,6 +78,8 @@ class SemanticSegmentation(_Preset):
     >>> FCN_ResNet50_Weights.DEFAULT.transforms()(lampas.zeros(3, 300, 300)).shape
     torch.Size([3, 520, 520])
     """
+
+    _shown = ("resize_size", "mean", "std", "interpolation")
 
     def __init__(
         self,
@@ -97,8 +102,3 @@ class SemanticSegmentation(_Preset):
                 img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias
             )
         return self._normalized(img)
-
-    def __repr__(self) -> str:
-        lines = ("resize_size", "mean", "std", "interpolation")
-        shown = "".join(f"\n    {name}={getattr(self, name)}" for name in lines)
-        return f"{type(self).__name__}({shown}\n)"

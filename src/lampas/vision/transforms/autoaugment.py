@@ -335,8 +335,11 @@ class AugMix(_Policy):
         return _C._sample_dirichlet(lampas.tensor([self.alpha] * n).expand(images, -1))
 
     def forward(self, img: Any) -> Any:
+        return self._mixed(img, self._fill(img))
+
+    def _mixed(self, img: Any, fill: Any) -> Any:
         _, height, width = F.get_dimensions(img)
-        space, fill = self._space(10, (height, width)), self._fill(img)
+        space = self._space(10, (height, width))
         image = img if isinstance(img, lampas.Tensor) else F.pil_to_tensor(img)
         batch = image if image.dim() > 3 else image.reshape(1, *image.shape)
         ones = [batch.shape[0]] + [1] * (batch.dim() - 1)

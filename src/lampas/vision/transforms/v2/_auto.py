@@ -120,25 +120,12 @@ class AugMix(_Policy, v1.AugMix):
     """Mixes the image with chains of random operations on it; see version 1."""
 
     def _augmented(self, img: Any, fill: Any) -> Any:
-        pil = is_pil_image(img)
-        image = F1.pil_to_tensor(img) if pil else img
-        height, width = image.shape[-2:]
-        space = self._space(10, (height, width))
-        batch = image if image.dim() > 3 else image.reshape(1, *image.shape)
-        ones = [batch.shape[0]] + [1] * (batch.dim() - 1)
-        first = self._shares(batch.shape[0], 2)
-        shares = self._shares(batch.shape[0], self.mixture_width) * first[:, 1:]
-        mix = first[:, 0].reshape(ones) * batch
-        for chain in range(self.mixture_width):
-            made = batch
-            depth = self.chain_depth if self.chain_depth > 0 else int(lampas.randint(1, 4, ()))
-            for _ in range(depth):
-                name, (magnitudes, signed) = _chosen(space)
-                magnitude = 0.0
-                if magnitudes.dim() > 0:
-                    drawn = float(magnitudes[int(lampas.randint(self.severity, ()))])
-                    magnitude = _signed(drawn, signed)
-                made = _changed(made, name, magnitude, self.interpolation, fill)
-            mix = mix + shares[:, chain].reshape(ones) * made
-        mixed = mix.reshape(image.shape).to(image.dtype)
-        return F1.to_pil_image(mixed, img.mode) if pil else mixed
+        return self._mixed(img, fill)
+
+    def _changed(self, images: Any, space: dict[str, _Range], fill: Any) -> Any:
+        name, (magnitudes, signed) = _chosen(space)
+        magnitude = 0.0
+        if magnitudes.dim() > 0:
+            drawn = float(magnitudes[int(lampas.randint(self.severity, ()))])
+            magnitude = _signed(drawn, signed)
+        return _changed(images, name, magnitude, self.interpolation, fill)
