@@ -212,8 +212,8 @@ struct Kernel : Block<T> {
     }
     if (g.m == 1 && g.batch == 1 && g.b_cs == 1 && g.k > 0) return run_row(j, env);
     // Where B's rows are contiguous and few rows of A use them, only a last, partial panel is
-    // packed.
-    if (g.b_cs == 1 && g.m <= 2 * kMC && g.b_rs <= 4096) j.first_packed = g.n / NR;
+    // packed: what one core packs, the other has to fetch from its cache.
+    if (g.b_cs == 1 && g.m <= 4 * kMC && g.b_rs <= 4096) j.first_packed = g.n / NR;
     const int64_t count = g.batch * j.packed_panels() * NR * g.k;
     std::optional<Scratch<T>> panels;
     if (count) {

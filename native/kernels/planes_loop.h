@@ -46,36 +46,45 @@ LAMPAS_INLINE T folded(WideV<T> v) {
   return v[0];
 }
 
-// Adds to totals the sums of f(get), an array, over n elements: in lanes, and parts of kPlanePart
-// one after the other.
-inline constexpr int64_t kPlanePart = 2048;
+// Adds to totals the sums of f(get), an array, over n elements: in lanes of vectors, and parts one
+// after the other, so that no lane adds up more than 64 elements. One sum has four vectors in
+// flight, more sums two each.
+template <class T, size_t kSums>
+inline constexpr int kAhead = kSums == 1 ? 4 : 2;
+template <class T, size_t kSums>
+inline constexpr int64_t kPlanePart = 64 * kAhead<T, kSums> * kWide<T>;
 template <class T, size_t kSums, class F>
 LAMPAS_INLINE void add_plane_part(std::array<double, kSums>& total, int64_t begin, int64_t end,
                                   const F& f) {
   using V = WideV<T>;
-  constexpr int w = kWide<T>;
+  constexpr int w = kWide<T>, ahead = kAhead<T, kSums>;
   auto at = [&](int64_t k) LAMPAS_LAMBDA {
     return f([&](const T* p) LAMPAS_LAMBDA { return wide_at(p + k); });
   };
-  V even[kSums] = {}, odd[kSums] = {};
+  V sum[ahead][kSums] = {};
   int64_t k = begin;
-  for (; k + 2 * w <= end; k += 2 * w) {
-    const auto a = at(k), b = at(k + w);
-    for (size_t j = 0; j < kSums; ++j) even[j] += a[j], odd[j] += b[j];
-  }
-  if (k + w <= end) {
+  for (; k + ahead * w <= end; k += ahead * w)
+#pragma GCC unroll 4
+    for (int i = 0; i < ahead; ++i) {
+      const auto a = at(k + i * w);
+      for (size_t j = 0; j < kSums; ++j) sum[i][j] += a[j];
+    }
+  for (; k + w <= end; k += w) {
     const auto a = at(k);
-    for (size_t j = 0; j < kSums; ++j) even[j] += a[j];
-    k += w;
+    for (size_t j = 0; j < kSums; ++j) sum[0][j] += a[j];
   }
   if (k < end) {  // the lanes that were not seen yet
     const auto a = at(end - w);
     V lane;
     for (int i = 0; i < w; ++i) lane[i] = static_cast<T>(i);
     const auto fresh = lane >= static_cast<T>(w - (end - k));
-    for (size_t j = 0; j < kSums; ++j) odd[j] += fresh ? a[j] : V{};
+    for (size_t j = 0; j < kSums; ++j) sum[1][j] += fresh ? a[j] : V{};
   }
-  for (size_t j = 0; j < kSums; ++j) total[j] += static_cast<double>(folded<T>(even[j] + odd[j]));
+  for (size_t j = 0; j < kSums; ++j) {
+    V all = sum[0][j] + sum[1][j];
+    if constexpr (ahead == 4) all += sum[2][j] + sum[3][j];
+    total[j] += static_cast<double>(folded<T>(all));
+  }
 }
 template <class T, size_t kSums, class F>
 LAMPAS_INLINE void add_plane(std::array<double, kSums>& total, int64_t n, const F& f) {
@@ -87,7 +96,8 @@ LAMPAS_INLINE void add_plane(std::array<double, kSums>& total, int64_t n, const 
     return;
   }
   for (int64_t begin = 0, end = 0; end < n; begin = end) {
-    end = n - begin < kPlanePart + kWide<T> ? n : begin + kPlanePart;  // what is left is a vector
+    constexpr int64_t part = kPlanePart<T, kSums>;
+    end = n - begin < part + kWide<T> ? n : begin + part;  // what is left is a vector
     add_plane_part<T>(total, begin, end, f);
   }
 }
