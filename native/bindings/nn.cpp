@@ -142,7 +142,8 @@ Tensor bce(Args& a) {
   {
     GradGuard off(false);
     if (x.numel() && !x.is_meta()) {
-      bool inside = *ops::all(ops::logical_and(ops::ge(x, 0), ops::le(x, 1))).data<bool>();
+      bool inside = *ops::ge(ops::amin(x, {}, false), 0).data<bool>() &&
+                    *ops::le(ops::amax(x, {}, false), 1).data<bool>();
       LAMPAS_CHECK(
           inside,
           "all elements of input should be between 0 and 1 (binary_cross_entropy). Remedy: apply "

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "kernels/gemm_block.h"
+#include "kernels/simd/transpose.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
@@ -26,7 +27,12 @@ struct Kernel : Block<T> {
       }
       return;
     }
-    for (int64_t p0 = 0; p0 < k; p0 += 16) {
+    int64_t p0 = 0;
+    if (rs == 1 && cols == NR)
+      for (; p0 + lanes <= k; p0 += lanes)
+        for (int64_t j = 0; j < NR; j += lanes)
+          transpose_block<T, lanes>(to + p0 * NR + j, NR, b + p0 + j * cs, cs);
+    for (; p0 < k; p0 += 16) {
       int64_t pn = std::min<int64_t>(16, k - p0);
       for (int64_t j = 0; j < NR; ++j)
         for (int64_t p = 0; p < pn; ++p)

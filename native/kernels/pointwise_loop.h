@@ -89,21 +89,52 @@ LAMPAS_BOUNDED(sin)
 LAMPAS_BOUNDED(cos)
 LAMPAS_BOUNDED(tan)
 #undef LAMPAS_BOUNDED
-template <>
-struct Bounded<op_fmod_raw, float> {
+template <class T>
+inline constexpr bool divides_in_bounds = std::is_same_v<T, float> || std::is_same_v<T, int32_t> ||
+#ifdef LAMPAS_MOD_OF_DOUBLES
+                                          std::is_same_v<T, double> ||
+#endif
+                                          std::is_same_v<T, int64_t>;
+template <class T>
+  requires divides_in_bounds<T>
+struct Bounded<op_fmod_raw, T> {
   static constexpr bool exists = true;
-  LAMPAS_INLINE static bool holds(float a, float b) { return mod_in_bounds(a, b); }
-  LAMPAS_INLINE static float run(float a, float b) { return mod_bounded(a, b); }
-};
-template <>
-struct Bounded<op_remainder_raw, float> : Bounded<op_fmod_raw, float> {
-  LAMPAS_INLINE static float run(float a, float b) { return floor_mod_from(mod_bounded(a, b), b); }
-};
-template <>
-struct Bounded<op_floor_divide_raw, float> : Bounded<op_fmod_raw, float> {
-  LAMPAS_INLINE static float run(float a, float b) {
-    return floor_div_from(mod_bounded(a, b), a, b);
+  LAMPAS_INLINE static bool holds(T a, T b) {
+    if constexpr (std::is_integral_v<T>)
+      return div_in_bounds(a, b);
+    else
+      return mod_in_bounds(a, b);
   }
+  LAMPAS_INLINE static T run(T a, T b) {
+    if constexpr (std::is_integral_v<T>)
+      return a - div_bounded(a, b) * b;
+    else
+      return mod_bounded(a, b);
+  }
+};
+template <class T>
+  requires divides_in_bounds<T>
+struct Bounded<op_remainder_raw, T> : Bounded<op_fmod_raw, T> {
+  LAMPAS_INLINE static T run(T a, T b) {
+    return floor_mod_from(Bounded<op_fmod_raw, T>::run(a, b), b);
+  }
+};
+template <class T>
+  requires divides_in_bounds<T>
+struct Bounded<op_floor_divide_raw, T> : Bounded<op_fmod_raw, T> {
+  LAMPAS_INLINE static T run(T a, T b) {
+    if constexpr (std::is_integral_v<T>) {
+      const T q = div_bounded(a, b);
+      return q - (rounds_down(a - q * b, b) ? 1 : 0);
+    } else {
+      return floor_div_from(mod_bounded(a, b), a, b);
+    }
+  }
+};
+template <class T>
+  requires(divides_in_bounds<T> && std::is_integral_v<T>)
+struct Bounded<op_div_trunc, T> : Bounded<op_fmod_raw, T> {
+  LAMPAS_INLINE static T run(T a, T b) { return div_bounded(a, b); }
 };
 
 // ---- loops -------------------------------------------------------------------------------------

@@ -36,15 +36,7 @@ Tensor abs(const Operand& a) {
 
 Tensor angle(const Tensor& a) {
   if (is_complex(a.dtype())) return atan2(imag(a), real(a));
-  Tensor x = to_dtype(a, float_type(a.dtype()));
-  Tensor y;
-  {
-    GradGuard off(false);
-    y = where(isnan(x), x, where(lt(x, 0), full_like(x, M_PI), zeros_like(x)));
-  }
-  if (recording(x))
-    record(y, "AngleBackward0", {&x}, [](const Tensor& g) { return zeros_like(g); });
-  return y;
+  return angle_raw(a);
 }
 
 Tensor pow(const Operand& a, const Operand& b) {

@@ -108,8 +108,8 @@ const Function functions[] = {
     {F(exp2), 1e-30, 1200, true, 1.2, 1.2},
     {F(expm1), 1e-30, 800, true, 1.6, 2.1},
     {F(log), 1e-44, 1e38, true, 1.1, 1.1},
-    {F(log2), 1e-44, 1e38, true, 0.6, 1.1},
-    {F(log10), 1e-44, 1e38, true, 0.6, 1.5},
+    {F(log2), 1e-44, 1e38, true, 0.6, 1.0},
+    {F(log10), 1e-44, 1e38, true, 0.6, 1.0},
     {F(log1p), 1e-44, 1e38, true, 1.6, 1.6},
     {F(sqrt), 1e-44, 1e38, true, 0.51, 0.51},
     {F(sin), 1e-30, 1e9, true, 1.5, 1.4},
@@ -225,6 +225,7 @@ void test_two_operands() {
       {Pointwise::atan2, [](T a, T b) { return static_cast<T>(std::atan2(a, b)); }, 1e-6},
       {Pointwise::fmod_raw, [](T a, T b) { return static_cast<T>(std::fmod(a, b)); }, 0},
       {Pointwise::hypot, [](T a, T b) { return static_cast<T>(std::hypot(a, b)); }, 1e-6},
+      {Pointwise::nextafter, [](T a, T b) { return std::nextafter(a, b); }, 0},
       {Pointwise::maximum, [](T a, T b) { return a != a || b != b ? a + b : std::max(a, b); }, 0},
       {Pointwise::minimum, [](T a, T b) { return a != a || b != b ? a + b : std::min(a, b); }, 0},
       {Pointwise::fmax, [](T a, T b) { return std::fmax(a, b); }, 0},
@@ -253,6 +254,65 @@ void test_two_operands() {
   EXPECT(std::isnan(apply<T>(Pointwise::remainder_raw, T(1), T(0))), "remainder by zero");
   EXPECT(apply<T>(Pointwise::erfinv, T(1), T(0)) == T(kInf), "erfinv");
   EXPECT(std::isnan(apply<T>(Pointwise::erfinv, T(1.5), T(0))), "erfinv");
+}
+
+// Numbers of all sizes, so that quotients are small, large and beyond what vectors divide.
+template <class T>
+void test_divisions() {
+  std::vector<T> a, b;
+  for (int i = 0; i < 3000; ++i) {
+    const uint64_t u = static_cast<uint64_t>(i + 1) * 0x9e3779b97f4a7c15u,
+                   v = static_cast<uint64_t>(i + 7) * 0xbf58476d1ce4e5b9u;
+    const int n = static_cast<int>(sizeof(T)) * 8;
+    if constexpr (std::is_integral_v<T>) {
+      a.push_back(static_cast<T>(static_cast<int64_t>(u) >> (64 - n + i % n)));
+      b.push_back(static_cast<T>(static_cast<int64_t>(v) >> (64 - n + i / 7 % n)));
+      if (b.back() == 0) b.back() = i % 2 ? 1 : -1;
+      if (b.back() == -1 && a.back() == std::numeric_limits<T>::min()) a.back() = 5;
+    } else {
+      a.push_back(std::ldexp(static_cast<T>(static_cast<int64_t>(u)), i % 90 - 80));
+      b.push_back(std::ldexp(static_cast<T>(static_cast<int64_t>(v)), i / 7 % 60 - 80));
+      if (i % 5 == 0) a.back() = b.back() * T(i);  // a whole quotient, or nearly
+    }
+  }
+  const auto count = static_cast<int64_t>(a.size());
+  const void* in[] = {a.data(), b.data()};
+  std::vector<T> mod(a.size()), rest(a.size()), down(a.size()), cut(a.size());
+  function<T>(Pointwise::fmod_raw)(mod.data(), in, 0, count, nullptr);
+  function<T>(Pointwise::remainder_raw)(rest.data(), in, 0, count, nullptr);
+  function<T>(Pointwise::floor_divide_raw)(down.data(), in, 0, count, nullptr);
+  function<T>(Pointwise::div_trunc)(cut.data(), in, 0, count, nullptr);
+  for (size_t i = 0; i < a.size(); ++i) {
+    const T x = a[i], y = b[i];
+    T want;
+    if constexpr (std::is_integral_v<T>) {
+      want = x % y;
+      EXPECT(cut[i] == x / y, "div_trunc");
+      EXPECT(down[i] == x / y - (want != 0 && ((want < 0) != (y < 0)) ? 1 : 0), "floor_divide");
+    } else {
+      want = std::fmod(x, y);
+      EXPECT(std::signbit(mod[i]) == std::signbit(x), "sign of fmod");
+    }
+    EXPECT(mod[i] == want, "fmod");
+    EXPECT(rest[i] == (want != 0 && (want < 0) != (y < 0) ? want + y : want), "remainder");
+  }
+}
+
+template <class T>
+void test_hypot() {
+  double worst = 0;
+  const T far = std::numeric_limits<T>::max(), tiny = std::numeric_limits<T>::denorm_min();
+  for (int i = 1; i < 20000; ++i) {
+    const T a = static_cast<T>(std::exp2(i % 200 - 100) * (1 + i * 5e-5)), b = static_cast<T>(i);
+    const Real want = std::hypot(static_cast<Real>(a), static_cast<Real>(b));
+    worst = std::max(worst, ulps(apply(Pointwise::hypot, a, b), want));
+  }
+  EXPECT(worst < 1.3, "hypot");
+  EXPECT(apply(Pointwise::hypot, far / 2, far / 4) < far, "hypot of large numbers");
+  EXPECT(apply(Pointwise::hypot, far, far) == T(kInf), "hypot beyond the largest number");
+  EXPECT(apply(Pointwise::hypot, 3 * tiny, 4 * tiny) == 5 * tiny, "hypot of the smallest numbers");
+  EXPECT(apply(Pointwise::hypot, T(0), T(0)) == 0, "hypot of zeros");
+  EXPECT(apply(Pointwise::hypot, T(kNan), -T(kInf)) == T(kInf), "hypot of infinity and NaN");
 }
 
 template <class T>
@@ -441,6 +501,12 @@ void test_all() {
   test_two_operands<double>();
   test_erfinv<float>();
   test_erfinv<double>();
+  test_divisions<int32_t>();
+  test_divisions<int64_t>();
+  test_divisions<float>();
+  test_divisions<double>();
+  test_hypot<float>();
+  test_hypot<double>();
   test_positions();
   test_casts();
   test_movement<uint8_t>();

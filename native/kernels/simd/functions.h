@@ -53,6 +53,22 @@ LAMPAS_INLINE T smaller(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a != a ? a : (a < b ? a : b);
   return a < b ? a : b;
 }
+// Against a number that is not NaN; a NaN stays.
+template <class T>
+LAMPAS_INLINE T at_least(T a, T low) {
+  return a < low ? low : a;
+}
+template <class T>
+LAMPAS_INLINE T at_most(T a, T high) {
+  return a > high ? high : a;
+}
+// Nested, `larger` and `smaller` are branches to a compiler; this is not.
+template <class T>
+LAMPAS_INLINE T within(T a, T low, T high) {
+  T y = at_most(at_least(a, low), high);
+  if constexpr (std::is_floating_point_v<T>) return (low != low) | (high != high) ? kNan<T> : y;
+  return y;
+}
 template <class T>
 LAMPAS_INLINE T larger_number(T a, T b) {
   if constexpr (std::is_floating_point_v<T>) return a != a ? b : (b != b || a >= b ? a : b);
@@ -64,7 +80,23 @@ LAMPAS_INLINE T smaller_number(T a, T b) {
   return a < b ? a : b;
 }
 
-// fmod of floats in double, exact while the quotient has less than 29 bits; libm's beyond.
+// fmod of floats in double, exact while the quotient has less than 29 bits; libm's beyond. With a
+// fused multiply-add that of doubles is exact too, while the quotient has less than 53 bits:
+// rounded up to an integer, it leaves a negative remainder.
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#define LAMPAS_MOD_OF_DOUBLES
+LAMPAS_INLINE bool mod_in_bounds(double a, double b) {
+  return (magnitude(a) < 0x1p52 * magnitude(b)) & (magnitude(b) < kInf<double>);
+}
+LAMPAS_INLINE double mod_bounded(double a, double b) {
+  double x = magnitude(a), y = magnitude(b);
+  double r = fma_(-__builtin_trunc(x / y), y, x);
+  return signed_as(r < 0 ? r + y : r, a);
+}
+#else
+LAMPAS_INLINE bool mod_in_bounds(double, double) { return false; }
+LAMPAS_INLINE double mod_bounded(double a, double b) { return std::fmod(a, b); }
+#endif
 LAMPAS_INLINE bool mod_in_bounds(float a, float b) {
   return (magnitude(a) < 0x1p28f * magnitude(b)) & (magnitude(b) < kInf<float>);
 }
@@ -75,38 +107,37 @@ LAMPAS_INLINE float mod_bounded(float a, float b) {
   r = r >= y ? r - y : r;
   return signed_as(static_cast<float>(r), a);
 }
-// From m, the remainder with the sign of a.
+// Whether a quotient that left m, a remainder with the sign of a, is one more than rounded down.
+template <class T>
+LAMPAS_INLINE bool rounds_down(T m, T b) {
+  return (m != T(0)) & ((m < T(0)) != (b < T(0)));
+}
+// From m.
 template <class T>
 LAMPAS_INLINE T floor_mod_from(T m, T b) {
-  return (m != T(0)) & ((m < T(0)) != (b < T(0))) ? m + b : m;
+  return static_cast<T>(rounds_down(m, b) ? m + b : m);
 }
 // Python's algorithm: floor(a / b) also where a / b rounds up to an integer.
 template <class T>
 LAMPAS_INLINE T floor_div_from(T m, T a, T b) {
   T d = (a - m) / b;
-  d = (m != T(0)) & ((m < T(0)) != (b < T(0))) ? d - T(1) : d;
+  d = rounds_down(m, b) ? d - T(1) : d;
   T f = __builtin_floor(d);
   f = d - f > T(0.5) ? f + T(1) : f;
-  f = d == T(0) ? std::copysign(T(0), a / b) : f;
+  f = d == T(0) ? signed_as(T(0), a / b) : f;
   return b == T(0) ? a / b : f;
 }
 // Division of integers by zero is reported by the operator; here it must only not trap.
 template <class T>
 LAMPAS_INLINE T trunc_mod(T a, T b) {
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_floating_point_v<T>)
     return mod_in_bounds(a, b) ? mod_bounded(a, b) : std::fmod(a, b);
-  else if constexpr (std::is_floating_point_v<T>)
-    return std::fmod(a, b);
   else
     return b == T(0) || (std::is_signed_v<T> && b == T(-1)) ? T(0) : static_cast<T>(a % b);
 }
 template <class T>
 LAMPAS_INLINE T floor_mod(T a, T b) {
-  T m = trunc_mod(a, b);
-  if constexpr (std::is_floating_point_v<T>)
-    return floor_mod_from(m, b);
-  else
-    return m != T(0) && ((m < T(0)) != (b < T(0))) ? static_cast<T>(m + b) : m;
+  return floor_mod_from(trunc_mod(a, b), b);
 }
 template <class T>
 LAMPAS_INLINE T floor_div(T a, T b) {
@@ -117,7 +148,7 @@ LAMPAS_INLINE T floor_div(T a, T b) {
     if constexpr (std::is_signed_v<T>)
       if (b == T(-1)) return static_cast<T>(T(0) - a);
     T q = static_cast<T>(a / b);
-    return a % b != 0 && ((a < T(0)) != (b < T(0))) ? static_cast<T>(q - 1) : q;
+    return rounds_down(static_cast<T>(a % b), b) ? static_cast<T>(q - 1) : q;
   }
 }
 template <class T>
@@ -127,6 +158,21 @@ LAMPAS_INLINE T trunc_div(T a, T b) {
   if constexpr (std::is_signed_v<T>)
     if (b == T(-1)) return static_cast<T>(T(0) - a);
   return static_cast<T>(a / b);
+}
+// Integers divided as doubles, a vector at a time: with |a| < 2^52 a quotient that is no integer is
+// further from the next one than its rounding.
+template <class T>
+LAMPAS_INLINE bool div_in_bounds(T a, T b) {
+  if constexpr (sizeof(T) < 8) {
+    return (b != 0) & ((a != std::numeric_limits<T>::min()) | (b != -1));
+  } else {
+    constexpr T most = T(1) << 52;
+    return (a < most) & (a > -most) & (b < most) & (b > -most) & (b != 0);
+  }
+}
+template <class T>
+LAMPAS_INLINE T div_bounded(T a, T b) {
+  return static_cast<T>(static_cast<double>(a) / static_cast<double>(b));
 }
 template <class T>
 LAMPAS_INLINE T power(T a, T b) {
@@ -161,7 +207,11 @@ LAMPAS_INLINE T with_sign(T a, T b) {
 }
 template <class T>
 LAMPAS_INLINE T next_after(T a, T b) {
-  return std::nextafter(a, b);
+  const BitsOf<T> step = (b > a) == (a > T(0)) ? BitsOf<T>(1) : ~BitsOf<T>(0);
+  T y = from_bits(bits(a) + step);
+  y = a == T(0) ? signed_as(std::numeric_limits<T>::denorm_min(), b) : y;
+  y = a == b ? b : y;
+  return (a != a) | (b != b) ? kNan<T> : y;
 }
 template <class T>
 LAMPAS_INLINE T hypotenuse(T a, T b) {
@@ -247,12 +297,15 @@ LAMPAS_INLINE bool is_inf(T a) {
 }
 template <class T>
 LAMPAS_INLINE bool is_finite(T a) {
-  return !is_nan(a) && !is_inf(a);
+  if constexpr (std::is_floating_point_v<T>)
+    return magnitude(a) < kInf<T>;
+  else
+    return !is_nan(a) && !is_inf(a);
 }
 template <class T>
 LAMPAS_INLINE bool sign_bit(T a) {
   if constexpr (std::is_floating_point_v<T>)
-    return std::signbit(a);
+    return (bits(a) & kSign<T>) != 0;
   else
     return a < T(0);
 }
@@ -379,7 +432,7 @@ LAMPAS_INLINE T huber_(T d, T delta) {
 }
 template <class T>
 LAMPAS_INLINE T bce_(T a, T b) {
-  return (b - T(1)) * larger(log1p_(-a), T(-100)) - b * larger(log_(a), T(-100));
+  return (b - T(1)) * at_least(log1p_(-a), T(-100)) - b * at_least(log_(a), T(-100));
 }
 
 }  // namespace lampas::kernels::LAMPAS_ISA

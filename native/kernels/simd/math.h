@@ -214,12 +214,15 @@ LAMPAS_INLINE float log_split(Split<float> s) {
   y = fma_(z, -0.5f, y);
   return fma_(s.e, 0.693359375f, f + y);
 }
+// log(1 + f) = f - (half - q (half + series)), q = f / (2 + f), z = q^2, half = f^2 / 2.
+LAMPAS_INLINE double log_series(double z) {
+  return z * poly(z, 0.66666666666667351, 0.39999999999401309, 0.28571428746915817,
+                  0.22222197982507991, 0.18183600528698671, 0.15313001353560615,
+                  0.14807549138780579);
+}
 LAMPAS_INLINE double log_split(Split<double> s) {
-  double f = s.f, q = f / (2 + f), z = q * q, half = 0.5 * f * f;
-  double r =
-      z * poly(z, 0.66666666666667351, 0.39999999999401309, 0.28571428746915817,
-               0.22222197982507991, 0.18183600528698671, 0.15313001353560615, 0.14807549138780579);
-  double low = fma_(q, half + r, s.e * 1.90821492927058770002e-10);
+  double f = s.f, q = f / (2 + f), half = 0.5 * f * f;
+  double low = fma_(q, half + log_series(q * q), s.e * 1.90821492927058770002e-10);
   return fma_(s.e, 6.93147180369123816490e-01, f - (half - low));
 }
 // What every logarithm gives at the ends of its range.
@@ -266,8 +269,24 @@ LAMPAS_INLINE float log2_(float x) { return log_ends(x, static_cast<float>(log2_
 LAMPAS_INLINE float log10_(float x) {
   return log_ends(x, static_cast<float>(log2_of_float(x) * 0.30102999566398119521));
 }
-inline double log2_(double x) { return std::log2(x); }
-inline double log10_(double x) { return std::log10(x); }
+// Of doubles as in FreeBSD's e_log2.c: log(1 + f) in two parts, times 1 / ln(base) in two, plus the
+// exponent's part, whose first term is exact.
+LAMPAS_INLINE double log_in_base(double x, double scale, double scale_low, double two,
+                                 double two_low) {
+  const Split<double> s = split_any(x);
+  const double f = s.f, q = f / (2 + f), half = 0.5 * f * f, high = f - half;
+  const double low = ((f - high) - half) - fma_(0.5 * f, f, -half) + q * (half + log_series(q * q));
+  const double product = high * scale, whole = s.e * two, sum = whole + product;
+  const double rest = fma_(high, scale, -product) + fma_(high, scale_low, low * scale);
+  return log_ends(x, sum + (((whole - sum) + product) + fma_(s.e, two_low, rest)));
+}
+LAMPAS_INLINE double log2_(double x) {
+  return log_in_base(x, 1.4426950408889634, 2.0355273740931033e-17, 1, 0);
+}
+LAMPAS_INLINE double log10_(double x) {
+  return log_in_base(x, 0.4342944819032518, 1.098319650216765e-17, 0x1.34413508p-2,
+                     1.1451100898021838e-10);
+}
 
 // ---- powers and roots --------------------------------------------------------------------------
 LAMPAS_INLINE float sqrt_(float x) { return __builtin_sqrtf(x); }
@@ -299,7 +318,18 @@ LAMPAS_INLINE float hypot_(float a, float b) {
   auto h = static_cast<float>(__builtin_sqrt(x * x + y * y));
   return (magnitude(a) == kInf<float>) | (magnitude(b) == kInf<float>) ? kInf<float> : h;
 }
-inline double hypot_(double a, double b) { return std::hypot(a, b); }
+// Scaled by a power of two so that no square overflows or vanishes, with what rounding the larger
+// square lost.
+LAMPAS_INLINE double hypot_(double a, double b) {
+  const double p = magnitude(a), q = magnitude(b);
+  const uint64_t exponent = bits(p > q ? p : q) & 0x7ff0000000000000u;
+  const uint64_t some = exponent < 0x0010000000000000u ? 0x0010000000000000u : exponent;
+  const uint64_t down = some > 0x7fd0000000000000u ? 0x7fd0000000000000u : some;
+  const double up = from_bits(0x7fe0000000000000u - down);
+  const double x = (p > q ? p : q) * up, y = (p > q ? q : p) * up, square = x * x;
+  const double h = __builtin_sqrt(square + fma_(y, y, fma_(x, x, -square))) * from_bits(down);
+  return (p == kInf<double>) | (q == kInf<double>) ? kInf<double> : h;
+}
 
 // ---- hyperbolic functions ----------------------------------------------------------------------
 LAMPAS_INLINE float tanh_(float x) {
