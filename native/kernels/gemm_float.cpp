@@ -211,7 +211,7 @@ struct Kernel : Block<T> {
 
   static bool run(const GemmArgs& g, const Env& env) {
     Job j{g, nullptr, 0, (g.n + NR - 1) / NR, (g.m + kMC - 1) / kMC, 1, 0};
-    if (g.b_rs == 1 && (g.a_cs == 1 || g.k == 1) && (g.m <= 8 || (g.m <= 96 && g.k >= 512))) {
+    if (g.b_rs == 1 && (g.a_cs == 1 || g.k == 1) && g.m <= 12) {
       j.n_blocks = (g.n + kDotBlock - 1) / kDotBlock;
       run_tasks(g.batch * j.n_blocks, dot_task, j, env, g.batch * g.m * g.n * g.k > 150000);
       return true;
