@@ -47,7 +47,18 @@ void set_default_dtype(DType dtype) {
   default_float = dtype;
 }
 
+namespace {
+thread_local const Tensor* destination = nullptr;
+}
+Destination::Destination(const Tensor* out) { destination = out; }
+Destination::~Destination() { destination = nullptr; }
+
 Tensor empty(IntSpan sizes, DType dtype, Device device) {
+  if (destination) [[unlikely]] {
+    const Tensor& d = *std::exchange(destination, nullptr);
+    if (d.sizes() == sizes && d.dtype() == dtype && d.device() == device && d.is_contiguous())
+      return Tensor::over(d.storage_ref(), dtype, d.sizes(), d.strides(), d.offset());
+  }
   Tensor t = Tensor::over(new_storage(checked_numel(sizes), dtype, device), dtype, sizes);
   t.impl()->inference = modes.inference;
   return t;

@@ -6,6 +6,16 @@ namespace lampas::ops {
 
 // Memory without values. Sizes must not be negative.
 Tensor empty(IntSpan sizes, DType dtype, Device device = Device::Cpu);
+// For `out=`: while it lives, the first tensor that `empty` is asked for on this thread lies in
+// `out`'s memory, if it fits, so that a result needs no copy. Null for an `out` that an operand lies
+// in too.
+class Destination {
+ public:
+  explicit Destination(const Tensor* out);
+  ~Destination();
+  Destination(const Destination&) = delete;
+  Destination& operator=(const Destination&) = delete;
+};
 // With the given strides: for results that keep the layout of an operand.
 Tensor empty_strided(IntSpan sizes, IntSpan strides, DType dtype, Device device = Device::Cpu);
 // With x's sizes, device and, where x is dense in memory, its layout.

@@ -47,11 +47,16 @@ void write_out(const Tensor& out, const Tensor& result, const char* op) {
   LAMPAS_CHECK_VALUE(!out.storage().read_only, op,
                      "(): out='s memory is read-only (it was lent by another object, a NumPy array "
                      "say). Remedy: pass a copy, out.clone()");
-  if (out.sizes() == result.sizes())
-    check_written_once(out, op);
-  else
-    resize_(out, result.sizes());
-  copy_raw(out, result);
+  // Computed in its place already (Destination).
+  const bool there = result.storage_ref() == out.storage_ref() && result.sizes() == out.sizes() &&
+                     result.strides() == out.strides() && result.offset() == out.offset();
+  if (!there) {
+    if (out.sizes() == result.sizes())
+      check_written_once(out, op);
+    else
+      resize_(out, result.sizes());
+    copy_raw(out, result);
+  }
   out.bump_version();
 }
 

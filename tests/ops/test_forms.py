@@ -43,12 +43,29 @@ def test_out(op: Op) -> None:
         for make in (
             lambda part: lampas.empty(0, dtype=part.dtype),
             lambda part: stepped(part * 0),
+            lambda part: lampas.ones(part.shape, dtype=part.dtype),
         ):
             out = _outs(expected, make)
             result = op.function(*made.args, **made.kwargs, out=out)
             assert_same(out, expected, what=op.name)
             for given, got in zip(leaves(out), leaves(result), strict=True):
                 assert got is given
+
+
+@pytest.mark.parametrize("op", [op for op in ROWS if op.takes_out], ids=lambda op: op.name)
+def test_out_in_the_memory_of_an_operand(op: Op) -> None:
+    for sample in op.calls:
+        made = sample.make(op.main)
+        if not made.args or not isinstance(made.args[0], lampas.Tensor) or not _fits(op, made):
+            continue
+        expected = made.run(op.function)
+        first = made.args[0].detach()
+        same = isinstance(expected, lampas.Tensor) and expected.dtype == first.dtype
+        if not same or expected.shape != first.shape or not first.is_contiguous():
+            continue
+        memory = lampas.from_numpy(first.numpy())  # the same memory, another storage
+        op.function(*made.args, **made.kwargs, out=memory)
+        assert_same(memory, expected, what=op.name)
 
 
 def _takes_tensor(op: Op) -> bool:
