@@ -7,8 +7,8 @@ namespace lampas::ops {
 // Memory without values. Sizes must not be negative.
 Tensor empty(IntSpan sizes, DType dtype, Device device = Device::Cpu);
 // For `out=`: while it lives, the first tensor that `empty` is asked for on this thread lies in
-// `out`'s memory, if it fits, so that a result needs no copy. Null for an `out` that an operand lies
-// in too.
+// `out`'s memory, if it fits, so that a result needs no copy. Null for an `out` that an operand
+// lies in too.
 class Destination {
  public:
   explicit Destination(const Tensor* out);
