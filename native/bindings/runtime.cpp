@@ -13,6 +13,15 @@ namespace nb = nanobind;
 namespace lampas::py {
 
 namespace {
+// An argument as PyTorch's own setters take it.
+int64_t whole(const char* op, const nb::object& o) {
+  LAMPAS_CHECK_TYPE(PyIndex_Check(o.ptr()) && !PyBool_Check(o.ptr()), op,
+                    " expects an int, but got ", Py_TYPE(o.ptr())->tp_name);
+  int beyond = 0;
+  const int64_t n = PyLong_AsLongLongAndOverflow(o.ptr(), &beyond);
+  return beyond ? (beyond < 0 ? INT64_MIN : INT64_MAX) : n;
+}
+
 nb::dict cpu() {
   const CpuInfo& c = cpu_info();
   nb::dict d, f;
@@ -70,7 +79,13 @@ void init_runtime(PyObject* module) {
   m.def("set_winograd", &ops::set_winograd, nb::arg("on"),
         "set_winograd(on)\n\nSets whether 3x3 convolutions may use Winograd's method.");
   m.def(
-      "set_num_threads", &set_num_threads, nb::arg("num"),
+      "set_num_threads",
+      [](const nb::object& num) {
+        const int64_t n = whole("set_num_threads", num);
+        LAMPAS_CHECK(n > 0, "set_num_threads: expected a positive number of threads, got ", n);
+        set_num_threads(static_cast<int>(std::min<int64_t>(n, INT32_MAX)));
+      },
+      nb::arg("num"), nb::sig("def set_num_threads(num: int) -> None"),
       "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
   m.def(
       "set_flush_denormal",
@@ -91,8 +106,16 @@ void init_runtime(PyObject* module) {
   m.def("reset_peak_memory", &reset_peak_memory,
         "Starts the peaks in `memory_stats()` anew from what is in use.");
   m.def("empty_cache", &empty_cache, "Gives cached memory back to the system.");
-  m.def("set_memory_limit", &set_memory_limit, nb::arg("bytes"),
-        "Lets tensors take at most `bytes`; 0 removes the limit.");
+  m.def(
+      "set_memory_limit",
+      [](const nb::object& bytes) {
+        const int64_t n = whole("set_memory_limit", bytes);
+        LAMPAS_CHECK_VALUE(
+            n >= 0, "set_memory_limit: expected a number of bytes, or 0 for no limit, got ", n);
+        set_memory_limit(static_cast<size_t>(n));
+      },
+      nb::arg("bytes"), nb::sig("def set_memory_limit(bytes: int) -> None"),
+      "Lets tensors take at most `bytes`; 0 removes the limit.");
   m.def("get_default_dtype", &ops::default_dtype,
         "get_default_dtype() -> dtype\n\nThe float type of new tensors.");
   m.def("set_default_dtype", &ops::set_default_dtype, nb::arg("d"),

@@ -253,3 +253,9 @@ print("done")
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
     )
     assert result.stdout == "done\n", result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("wrong", ["2", 2.5, None, True])
+def test_a_number_of_threads_that_is_no_int(wrong: object) -> None:
+    with pytest.raises(TypeError, match=f"set_num_threads expects an int, but got {type(wrong).__name__}"):
+        lampas.set_num_threads(wrong)  # type: ignore[arg-type]
