@@ -85,7 +85,7 @@ void init_runtime(PyObject* module) {
         LAMPAS_CHECK(n > 0, "set_num_threads: expected a positive number of threads, got ", n);
         set_num_threads(static_cast<int>(std::min<int64_t>(n, INT32_MAX)));
       },
-      nb::arg("num"), nb::sig("def set_num_threads(num: int) -> None"),
+      nb::arg("num").none(), nb::sig("def set_num_threads(num: int) -> None"),
       "set_num_threads(num)\n\nSets how many threads operators use. Results do not depend on it.");
   m.def(
       "set_flush_denormal",
@@ -114,7 +114,7 @@ void init_runtime(PyObject* module) {
             n >= 0, "set_memory_limit: expected a number of bytes, or 0 for no limit, got ", n);
         set_memory_limit(static_cast<size_t>(n));
       },
-      nb::arg("bytes"), nb::sig("def set_memory_limit(bytes: int) -> None"),
+      nb::arg("bytes").none(), nb::sig("def set_memory_limit(bytes: int) -> None"),
       "Lets tensors take at most `bytes`; 0 removes the limit.");
   m.def("get_default_dtype", &ops::default_dtype,
         "get_default_dtype() -> dtype\n\nThe float type of new tensors.");
