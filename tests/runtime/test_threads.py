@@ -257,5 +257,5 @@ print("done")
 
 @pytest.mark.parametrize("wrong", ["2", 2.5, None, True])
 def test_a_number_of_threads_that_is_no_int(wrong: object) -> None:
-    with pytest.raises(TypeError, match=f"set_num_threads expects an int, but got {type(wrong).__name__}"):
+    with pytest.raises(TypeError, match=f"expects an int, but got {type(wrong).__name__}"):
         lampas.set_num_threads(wrong)  # type: ignore[arg-type]
