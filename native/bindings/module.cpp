@@ -50,6 +50,7 @@ NB_MODULE(_C, m) {
   define_random(module);
   define_sorting(module);
   define_images(module);
+  define_recurrent(module);
   define_nn(module);
   define_spatial(module);
   define_optim(module);

@@ -15,6 +15,7 @@ void define_random(PyObject* module);
 void define_sorting(PyObject* module);
 void define_nn(PyObject* module);
 void define_images(PyObject* module);
+void define_recurrent(PyObject* module);
 void define_spatial(PyObject* module);
 void define_optim(PyObject* module);
 void init_shared_memory(PyObject* module);

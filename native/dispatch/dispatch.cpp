@@ -19,6 +19,7 @@ namespace kernels {
   void fill_pointwise(Table&); \
   void fill_pool(Table&);      \
   void fill_random(Table&);    \
+  void fill_recurrent(Table&); \
   void fill_reduce(Table&);    \
   void fill_resample(Table&);  \
   void fill_rows(Table&);      \
@@ -33,6 +34,7 @@ namespace kernels {
     fill_pointwise(t);         \
     fill_pool(t);              \
     fill_random(t);            \
+    fill_recurrent(t);         \
     fill_reduce(t);            \
     fill_resample(t);          \
     fill_rows(t);              \

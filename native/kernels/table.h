@@ -17,6 +17,7 @@
 #include "kernels/pointwise.h"
 #include "kernels/pool.h"
 #include "kernels/random.h"
+#include "kernels/recurrent.h"
 #include "kernels/reduce.h"
 #include "kernels/resample.h"
 #include "kernels/rows.h"
@@ -31,6 +32,7 @@ struct Table {
   ConvTable conv;            // convolutions
   PoolTable pool;            // pooling
   PointwiseTable pointwise;  // elementwise loops, casts, strided copies
+  RecurrentTable recurrent;  // steps of recurrent layers
   ReduceTable reduce;        // sums, extrema, scans along one dimension
   ResampleTable resample;    // images of other sizes
   RowsTable rows;            // softmax, normalisation, losses: one pass per row

@@ -134,6 +134,39 @@ def test_gradients(kind: str) -> None:
     assert lampas.autograd.gradcheck(run, (packed.data.clone().requires_grad_(), *weights))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_of_states_and_second_derivatives(kind: str) -> None:
+    if kind == "relu":
+        pytest.skip("its kink is where finite differences are wrong")
+    _, layer, hx = made(kind, {})
+    states = [h.clone().requires_grad_() for h in (hx if isinstance(hx, tuple) else (hx,))]
+
+    def run(x: lampas.Tensor, *h: lampas.Tensor) -> tuple[lampas.Tensor, ...]:
+        out, last = layer(x, h if len(h) > 1 else h[0])
+        return (out, *(last if isinstance(last, tuple) else (last,)))
+
+    x = X[:3].clone().requires_grad_()
+    assert lampas.autograd.gradcheck(run, (x, *states))
+    assert lampas.autograd.gradgradcheck(run, (x, *states))
+
+
+@pytest.mark.parametrize("dtype", [lampas.float32, lampas.float64])
+@pytest.mark.parametrize("kind", KINDS)
+def test_steps_of_the_core_are_those_in_public_operators(kind: str, dtype: lampas.dtype) -> None:
+    _, layer, _ = made(kind, {"bidirectional": True})
+    layer, x = layer.to(dtype), lampas.randn(7, 100, 4, dtype=dtype)
+    threads = lampas.get_num_threads()
+    try:
+        lampas.set_num_threads(1)
+        one = layer(x)[0]
+        lampas.set_num_threads(3)
+        assert lampas.equal(layer(x)[0], one)
+    finally:
+        lampas.set_num_threads(threads)
+    slow = lampas.vmap(lambda one: layer(one)[0], in_dims=1, out_dims=1)(x)
+    assert lampas.allclose(one, slow, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("kind", "make"),
     [

@@ -1,7 +1,8 @@
-"""Recurrent layers step by step; the core's own kernels come first where it has them."""
+"""Recurrent layers: the core's steps for floats, and steps in public operators for all else."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,8 @@ def _lstm_step(gates: Tensor, state: tuple[Tensor, ...], w: Tensor, b: Any, w_hr
 
 # ---- sequences -------------------------------------------------------------------------------
 
+_CELLS = {_tanh_step: "tanh", _relu_step: "relu", _gru_step: "gru", _lstm_step: "lstm"}
+
 
 def _run(
     step: Step, x: Tensor, sizes: list[int] | None, state: tuple[Tensor, ...], weights: list[Any],
@@ -54,6 +57,72 @@ def _run(
     """One layer in one direction. ``sizes``: how many samples each step of packed data has."""
     w_ih, w_hh, b_ih, b_hh, w_hr = weights
     gates = linear(x, w_ih, b_ih)
+    tensors = [gates, *state, w_hh, *([] if b_hh is None else [b_hh])]
+    plain = w_hr is None and gates.dtype in (lampas.float32, lampas.float64) and all(
+        type(t) in (Tensor, lampas.nn.Parameter) and t.dtype == gates.dtype and not t.is_meta
+        for t in tensors
+    )  # fmt: skip
+    if not plain:
+        return _composed(step, gates, sizes, state, w_hh, b_hh, w_hr, backward)
+    rows = sizes if sizes is not None else [gates.size(1)] * gates.size(0)
+    how = (_CELLS[step], rows, backward)
+    h, c = state if len(state) == 2 else (state[0], None)
+    flat = gates if sizes is not None else gates.reshape(-1, gates.size(-1))
+    if lampas.is_grad_enabled() and any(t.requires_grad for t in tensors):
+        out, *after = _with_gradients()(flat, h, c, w_hh, b_hh, step, how)
+    else:
+        out, *after = _C._recurrent(flat.detach(), *how, h, c, w_hh, b_hh)[: 1 + len(state)]
+    if sizes is None:
+        out = out.reshape(*gates.shape[:2], -1)
+    return out, tuple(after)
+
+
+@functools.cache
+def _with_gradients() -> Callable[..., Any]:
+    from lampas.autograd import Function, grad
+
+    class Recurrent(Function):
+        @staticmethod
+        def forward(
+            ctx: Any, gates: Tensor, h: Tensor, c: Any, w: Tensor, b: Any, step: Step, how: Any
+        ) -> Any:
+            out, h_after, c_after, act, inner = _C._recurrent(gates, *how, h, c, w, b)
+            ctx.save_for_backward(gates, h, c, w, b, act, inner, out)
+            ctx.step, ctx.how = step, how
+            ctx.set_materialize_grads(False)
+            return (out, h_after) if c is None else (out, h_after, c_after)
+
+        @staticmethod
+        def backward(ctx: Any, g_out: Any, g_h: Any, g_c: Any = None) -> Any:
+            gates, h, c, w, b, act, inner, out = ctx.saved_tensors
+            if not lampas.is_grad_enabled():
+                found = _C._recurrent_backward(
+                    act, inner, out, g_out, g_h, g_c, *ctx.how, h, c, w, b
+                )
+                return *found, None, None
+            # For second derivatives, in public operators.
+            _, sizes, backward = ctx.how
+            state = (h,) if c is None else (h, c)
+            y, after = _composed(ctx.step, gates, sizes, state, w, b, None, backward)
+            given = zip((y, *after), (g_out, g_h, g_c), strict=False)
+            pairs = [(r, g) for r, g in given if g is not None]
+            wanted = ctx.needs_input_grad[:5]
+            of = [t for t, want in zip((gates, h, c, w, b), wanted, strict=True) if want]
+            first = iter(
+                grad(
+                    [r for r, _ in pairs], of, [g for _, g in pairs],
+                    create_graph=True, allow_unused=True,
+                )
+            )  # fmt: skip
+            return *(next(first) if want else None for want in wanted), None, None
+
+    return Recurrent.apply
+
+
+def _composed(
+    step: Step, gates: Tensor, sizes: list[int] | None, state: tuple[Tensor, ...], w_hh: Tensor,
+    b_hh: Any, w_hr: Any, backward: bool,
+) -> tuple[Tensor, tuple[Tensor, ...]]:  # fmt: skip
     steps = list(gates.split(sizes)) if sizes is not None else list(gates.unbind(0))
     outputs: list[Tensor] = []
     whole = state
@@ -69,7 +138,7 @@ def _run(
         outputs.append(new[0])
     outputs = outputs[::-1] if backward else outputs
     if not outputs:
-        return x.new_zeros((0, *state[0].shape)), whole
+        return gates.new_zeros((0, *state[0].shape)), whole
     return (lampas.cat(outputs) if sizes is not None else lampas.stack(outputs)), whole
 
 
