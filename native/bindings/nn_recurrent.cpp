@@ -13,7 +13,8 @@ namespace {
 ops::Recurrence recurrence(const Args& a, int first, const Tensor& x) {
   static constexpr std::array<const char*, kernels::kCells> names = {"tanh", "relu", "gru", "lstm"};
   const std::string name = a.text(first);
-  const auto cell = static_cast<ops::Cell>(std::find(names.begin(), names.end(), name) - names.begin());
+  const auto cell =
+      static_cast<ops::Cell>(std::find(names.begin(), names.end(), name) - names.begin());
   const Dims sizes = a.ints(first + 1);
   ops::Recurrence r{cell,
                     {sizes.begin(), sizes.end()},
@@ -27,7 +28,8 @@ ops::Recurrence recurrence(const Args& a, int first, const Tensor& x) {
   for (int64_t n : r.sizes) fits = fits && n >= 0 && n <= r.h.size(0), rows += n;
   const int64_t hidden = fits ? r.h.size(1) : 0, wide = fits ? hidden * gates_of(cell) : 0;
   fits = fits && x.sizes() == Dims{rows, wide} && r.w.sizes() == Dims{wide, hidden} &&
-         r.c.defined() == (cell == ops::Cell::Lstm) && (!r.c.defined() || r.c.sizes() == r.h.sizes()) &&
+         r.c.defined() == (cell == ops::Cell::Lstm) &&
+         (!r.c.defined() || r.c.sizes() == r.h.sizes()) &&
          (!r.bias.defined() || r.bias.sizes() == Dims{wide});
   for (const Tensor& t : {x, r.h, r.c, r.w, r.bias})
     fits = fits && (!t.defined() || (t.dtype() == x.dtype() && !t.is_meta()));

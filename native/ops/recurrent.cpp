@@ -135,10 +135,9 @@ RecurrentGradient recurrent_backward(const Recurrence& r, const RecurrentResult&
     s.samples(n, [&, at = at](int64_t b, int64_t e) {
       const int64_t row = at + b;
       backward({e - b, s.hidden, s.at(y.act, row, s.wide), s.at(y.inner, row, s.hidden),
-                s.at(before, row, s.hidden), s.at(cells, row, s.hidden),
-                s.at(y.out, row, s.hidden), s.at(g_out, row, s.hidden), s.at(g.h, b, s.hidden),
-                s.at(g.c, b, s.hidden), s.at(g.x, row, s.wide),
-                gru ? s.at(own, row, s.wide) : nullptr});
+                s.at(before, row, s.hidden), s.at(cells, row, s.hidden), s.at(y.out, row, s.hidden),
+                s.at(g_out, row, s.hidden), s.at(g.h, b, s.hidden), s.at(g.c, b, s.hidden),
+                s.at(g.x, row, s.wide), gru ? s.at(own, row, s.wide) : nullptr});
     });
     s.multiply(g.h.data(), s.at(own, at, s.wide), w, n, {}, gru);
   }

@@ -65,13 +65,15 @@ def _run(
     if not plain:
         return _composed(step, gates, sizes, state, w_hh, b_hh, w_hr, backward)
     rows = sizes if sizes is not None else [gates.size(1)] * gates.size(0)
-    how = (_CELLS[step], rows, backward)
+    cell = _CELLS[step]
     h, c = state if len(state) == 2 else (state[0], None)
     flat = gates if sizes is not None else gates.reshape(-1, gates.size(-1))
     if lampas.is_grad_enabled() and any(t.requires_grad for t in tensors):
-        out, *after = _with_gradients()(flat, h, c, w_hh, b_hh, step, how)
+        out, *after = _with_gradients()(flat, h, c, w_hh, b_hh, step, (cell, rows, backward))
     else:
-        out, *after = _C._recurrent(flat.detach(), *how, h, c, w_hh, b_hh)[: 1 + len(state)]
+        out, *after = _C._recurrent(flat.detach(), cell, rows, backward, h, c, w_hh, b_hh)[
+            : 1 + len(state)
+        ]
     if sizes is None:
         out = out.reshape(*gates.shape[:2], -1)
     return out, tuple(after)
@@ -86,7 +88,9 @@ def _with_gradients() -> Callable[..., Any]:
         def forward(
             ctx: Any, gates: Tensor, h: Tensor, c: Any, w: Tensor, b: Any, step: Step, how: Any
         ) -> Any:
-            out, h_after, c_after, act, inner = _C._recurrent(gates, *how, h, c, w, b)
+            cell, sizes, backward = how
+            result = _C._recurrent(gates, cell, sizes, backward, h, c, w, b)
+            out, h_after, c_after, act, inner = result
             ctx.save_for_backward(gates, h, c, w, b, act, inner, out)
             ctx.step, ctx.how = step, how
             ctx.set_materialize_grads(False)
@@ -95,13 +99,13 @@ def _with_gradients() -> Callable[..., Any]:
         @staticmethod
         def backward(ctx: Any, g_out: Any, g_h: Any, g_c: Any = None) -> Any:
             gates, h, c, w, b, act, inner, out = ctx.saved_tensors
+            cell, sizes, backward = ctx.how
             if not lampas.is_grad_enabled():
                 found = _C._recurrent_backward(
-                    act, inner, out, g_out, g_h, g_c, *ctx.how, h, c, w, b
+                    act, inner, out, g_out, g_h, g_c, cell, sizes, backward, h, c, w, b
                 )
                 return *found, None, None
             # For second derivatives, in public operators.
-            _, sizes, backward = ctx.how
             state = (h,) if c is None else (h, c)
             y, after = _composed(ctx.step, gates, sizes, state, w, b, None, backward)
             given = zip((y, *after), (g_out, g_h, g_c), strict=False)
