@@ -69,7 +69,7 @@ Tensor glu(const Tensor& x, int64_t dim) {
   LAMPAS_CHECK(x.dim() > 0, "glu does not support 0-dimensional tensors");
   int64_t d = wrap_dim(dim, x.dim()), n = x.size(d);
   LAMPAS_CHECK(n % 2 == 0, "Halving dimension must be even, but dimension ", d, " is size ", n);
-  return ops::mul(ops::narrow(x, d, 0, n / 2), ops::sigmoid(ops::narrow(x, d, n / 2, n / 2)));
+  return ops::glu_raw(ops::narrow(x, d, 0, n / 2), ops::narrow(x, d, n / 2, n / 2));
 }
 Tensor prelu(const Tensor& x, const Tensor& w) {
   LAMPAS_CHECK(w.dim() <= 1,
@@ -89,7 +89,7 @@ Tensor prelu(const Tensor& x, const Tensor& w) {
   } else {
     slope = ops::reshape(w, Dims{});
   }
-  return ops::add(ops::clamp(x, Scalar(0), {}), ops::mul(slope, ops::clamp(x, {}, Scalar(0))));
+  return ops::prelu_raw(x, slope);
 }
 
 // ---- losses ------------------------------------------------------------------------------------

@@ -108,10 +108,9 @@ Tensor dot(const Tensor& a, const Tensor& b) {
                b.dim(), "D tensors");
   LAMPAS_CHECK(a.dtype() == b.dtype(), "dot : expected both vectors to have same dtype, but found ",
                dtype_name(a.dtype()), " and ", dtype_name(b.dtype()));
-  LAMPAS_CHECK(a.numel() == b.numel(), "dot: inconsistent tensor size, expected tensor [",
-               a.numel(), "] and src [", b.numel(),
-               "] to have the same number of elements, but got ", a.numel(), " and ", b.numel(),
-               " elements respectively");
+  LAMPAS_CHECK(a.numel() == b.numel(), "inconsistent tensor size, expected tensor [", a.numel(),
+               "] and src [", b.numel(), "] to have the same number of elements, but got ",
+               a.numel(), " and ", b.numel(), " elements respectively");
   check_types(a, b, "dot");
   return reshape(mm(unsqueeze(a, 0), unsqueeze(b, 1)), Dims{});
 }
