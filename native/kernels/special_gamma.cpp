@@ -8,6 +8,11 @@ namespace lampas::kernels::LAMPAS_ISA {
 namespace {
 constexpr double kNegligible = 1e-17;
 
+void log_gamma(double* y, const double* a, const double* b, double p0) {
+  pieces<LogGamma>(y, a, b, p0);
+  mend<LogGammaZeros>(y, a);
+}
+
 // ---- zeta --------------------------------------------------------------------------------------
 constexpr int kMostTerms = 100'000;
 
@@ -144,10 +149,10 @@ void lower_series(Incomplete& v) {
     v.lower[i] = term[i] = 1 / n[i];
   }
   for (int k = 0; count_above(0, open) && k < kMostSteps; ++k) {
-    for (int i = 0; i < kLanes; ++i) {
-      n[i] += 1;
-      term[i] *= x[i] / n[i];
-      v.lower[i] += term[i];
+    for (int i = 0; i < kLanes; ++i) {  // two terms with one division
+      const double next = n[i] + 1, r = term[i] * x[i] / (next * (n[i] += 2));
+      term[i] = r * x[i];
+      v.lower[i] += r * n[i] + term[i];
       open[i] = term[i] - kNegligible * v.lower[i];
     }
   }
@@ -168,14 +173,16 @@ void upper_fraction(Incomplete& v) {
     p1[i] = 1, q1[i] = x[i] + 1 - a[i];
     v.upper[i] = 1 / q1[i];
   }
-  for (int k = 1; count_above(0, open) && k < kMostSteps; ++k) {
-    for (int i = 0; i < kLanes; ++i) {
+  for (int k = 1; count_above(0, open) && k < kMostSteps; k += 2) {
+    for (int i = 0; i < kLanes; ++i) {  // two steps with one division
       const double top = k * (a[i] - k), bottom = x[i] + (2 * k + 1) - a[i];
       const double p = bottom * p1[i] + top * p0[i], q = bottom * q1[i] + top * q0[i];
-      const double scale = magnitude(q) > big ? 1 / big : 1.;
-      p0[i] = p1[i] * scale, q0[i] = q1[i] * scale;
-      p1[i] = p * scale, q1[i] = q * scale;
-      const double now = p / q;
+      const double top2 = (k + 1) * (a[i] - (k + 1)), bottom2 = bottom + 2;
+      const double p2 = bottom2 * p + top2 * p1[i], q2 = bottom2 * q + top2 * q1[i];
+      const double scale = magnitude(q2) > big ? 1 / big : 1.;
+      p0[i] = p * scale, q0[i] = q * scale;
+      p1[i] = p2 * scale, q1[i] = q2 * scale;
+      const double now = p2 / q2;
       open[i] = magnitude(now - v.upper[i]) > 1e-16 * magnitude(now) ? open[i] : 0.;
       v.upper[i] = open[i] > 0. ? now : v.upper[i];
     }
@@ -219,7 +226,7 @@ void incomplete(double* y, const double* a, const double* x, double) {
 void fill_gamma(PointwiseTable& t) {
   enter_special<1, pieces<Digamma>>(t, Pointwise::digamma);
   enter_special<1, pieces<Trigamma>>(t, Pointwise::trigamma);
-  enter_special<1, pieces<LogGamma>>(t, Pointwise::lgamma);
+  enter_special<1, log_gamma, pieces<LogGamma>>(t, Pointwise::lgamma);
   enter_special<1, polygamma>(t, Pointwise::polygamma_raw);
   enter_special<2, zeta>(t, Pointwise::special_zeta);
   enter_special<2, incomplete<false>>(t, Pointwise::igamma);

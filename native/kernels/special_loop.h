@@ -50,12 +50,13 @@ template <class T>
 void run_special(SpecialBlock block, int arity, void* out, const void* const* in, unsigned mask,
                  int64_t n, const double* p);
 
-template <int kArity, SpecialBlock block>
+// Floats may do with another block than doubles.
+template <int kArity, SpecialBlock block, SpecialBlock single = block>
 void enter_special(PointwiseTable& t, Pointwise op) {
   auto& fn = t.fn[static_cast<int>(op)];
   fn[static_cast<int>(DType::F32)] = [](void* out, const void* const* in, unsigned mask, int64_t n,
                                         const double* p) {
-    run_special<float>(block, kArity, out, in, mask, n, p);
+    run_special<float>(single, kArity, out, in, mask, n, p);
   };
   fn[static_cast<int>(DType::F64)] = [](void* out, const void* const* in, unsigned mask, int64_t n,
                                         const double* p) {

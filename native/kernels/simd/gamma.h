@@ -55,11 +55,14 @@ struct LogGamma {
     const double y = 1.14472988584940017414 - log_(a * magnitude(s)) - lgamma_positive(a);
     return (s == 0.) | (a == kInf<double>) ? kInf<double> : y;
   }
-  // Near its zeros between the poles the reflection formula has lost digits that a double shows;
-  // next to 0 it has left the range of numbers.
+};
+// Near its zeros between the poles the reflection formula has lost digits that a double shows; next
+// to 0 it has left the range of numbers.
+struct LogGammaZeros {
   static bool is_hard(double x, double y) {
+    const double a = magnitude(x), bound = 0.25 + limit(0.04 * a * a, 0., a);
     return (x < 0.) &
-           (x > -kInf<double>)&((y < 1 - 0.5 * x) | (x <= -kAllIntegers) | (x > -1e-150));
+           (a < kInf<double>)&((magnitude(y) < bound) | (a >= kAllIntegers) | (a < 1e-150));
   }
   static double hard(double x) {
     int sign;  // lgamma_r, as lgamma writes a global

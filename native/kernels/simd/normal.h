@@ -78,16 +78,17 @@ LAMPAS_INLINE double erfinv_centre(double y) {
 // Times k, a constant that goes into the coefficients.
 LAMPAS_INLINE double quantile_tail(double tail, double k) {
   const double r = sqrt_(-log_(tail)) - 1.6;
-  return poly(r, k * 1.42343711074968357734, k * 4.63033784615654529590, k * 5.76949722146069140550,
-              k * 3.64784832476320460504, k * 1.27045825245236838258, k * 2.41780725177450611770e-1,
-              k * 2.27238449892691845833e-2, k * 7.74545014278341407640e-4) /
-         poly(r, 1., 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1,
-              1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
-              1.05075007164441684324e-9);
+  const double y =
+      poly(r, k * 1.42343711074968357734, k * 4.63033784615654529590, k * 5.76949722146069140550,
+           k * 3.64784832476320460504, k * 1.27045825245236838258, k * 2.41780725177450611770e-1,
+           k * 2.27238449892691845833e-2, k * 7.74545014278341407640e-4) /
+      poly(r, 1., 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1,
+           1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4,
+           1.05075007164441684324e-9);
+  return tail == 0. ? kInf<double> : y;
 }
 inline constexpr double kFarTail = 1.3887943864964021e-11;  // exp(-25)
 inline double quantile_far_tail(double tail) {
-  if (!(tail > 0)) return tail == 0 ? kInf<double> : kNan<double>;
   const double r = sqrt_(-log_(tail)) - 5;
   return poly(r, 6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580,
               2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
@@ -104,7 +105,7 @@ struct NormalQuantile {
     const double y = quantile_tail(tail(p), 1);
     return p < 0.5 ? -y : y;
   }
-  static bool is_hard(double p, double) { return tail(p) < kFarTail; }
+  static bool is_hard(double p, double) { return (tail(p) > 0.) & (tail(p) < kFarTail); }
   static double hard(double p) {
     const double y = quantile_far_tail(tail(p));
     return p < 0.5 ? -y : y;
@@ -117,7 +118,7 @@ struct InverseErf {
   LAMPAS_INLINE static bool is_near(double y) { return magnitude(y) <= 0.85; }
   LAMPAS_INLINE static double near(double y) { return erfinv_centre(y); }
   LAMPAS_INLINE static double far(double y) { return signed_as(quantile_tail(tail(y), kScale), y); }
-  static bool is_hard(double y, double) { return tail(y) < kFarTail; }
+  static bool is_hard(double y, double) { return (tail(y) > 0.) & (tail(y) < kFarTail); }
   static double hard(double y) { return std::copysign(kScale * quantile_far_tail(tail(y)), y); }
 };
 
