@@ -111,7 +111,6 @@ LAMPAS_INLINE double less_log1p(double m) {
 }
 // x^a exp(-x) / gamma(a).
 LAMPAS_INLINE double front_of_small(double a, double x) {
-  x = limit(x, 0., 1e4);  // from where on it is 0
   return power_positive(x, a) * exp_(-(x + lgamma_positive(a)));
 }
 // From kStirling on as sqrt(a / (2 pi)) exp(-a (m - log(1 + m))) with m = x / a - 1, so that large
@@ -150,9 +149,10 @@ void lower_series(Incomplete& v) {
   }
   for (int k = 0; count_above(0, open) && k < kMostSteps; ++k) {
     for (int i = 0; i < kLanes; ++i) {  // two terms with one division
-      const double next = n[i] + 1, r = term[i] * x[i] / (next * (n[i] += 2));
+      const double next = n[i] + 1, last = n[i] + 2, r = term[i] * x[i] / (next * last);
+      n[i] = last;
       term[i] = r * x[i];
-      v.lower[i] += r * n[i] + term[i];
+      v.lower[i] += r * last + term[i];
       open[i] = term[i] - kNegligible * v.lower[i];
     }
   }
@@ -208,7 +208,9 @@ void incomplete(double* y, const double* a, const double* x, double) {
     // Where the ends decide, something that converges at once.
     const bool inside = (a[i] > 0.) & (x[i] > 0.) & (a[i] < kInf<double>)&(x[i] < kInf<double>);
     v.a[i] = inside ? a[i] : 1.;
-    v.x[i] = inside ? limit(x[i], 0., 1e100) : 0.;
+    // Beyond the bound the upper function is 0, and powers would leave the range of numbers.
+    const double bound = a[i] < kStirling ? 1e4 : 1e100;
+    v.x[i] = inside ? limit(x[i], 0., bound) : 0.;
     v.above[i] = v.x[i] >= v.a[i] + 1 ? 1 : 0;
   }
   find_front(v);
