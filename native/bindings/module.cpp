@@ -44,6 +44,7 @@ NB_MODULE(_C, m) {
   define_tensor_ops(module);
   define_geometry(module);
   define_pointwise(module);
+  define_special(module);
   define_indexing(module);
   define_reductions(module);
   define_matrix(module);

@@ -7,6 +7,7 @@ namespace lampas::py {
 void init_runtime(PyObject* module);    // threads, memory, processor
 void init_nn_module(PyObject* module);  // nn.Module's native base
 void define_pointwise(PyObject* module);
+void define_special(PyObject* module);
 void define_tensor_ops(PyObject* module);  // creation, views, copies
 void define_indexing(PyObject* module);
 void define_reductions(PyObject* module);

@@ -16,6 +16,19 @@ enum class Pointwise : uint8_t {
 };
 inline constexpr int kPointwise = static_cast<int>(Pointwise::count);
 
+// The families of special_polynomial: its first number, plus `count` for arguments 2 x - 1.
+enum class Polynomial : uint8_t {
+  ChebyshevT,
+  ChebyshevU,
+  ChebyshevV,
+  ChebyshevW,
+  HermiteH,
+  HermiteHe,
+  Laguerre,
+  Legendre,
+  count
+};
+
 // Whether an operand is one element (bit i of the mask) or n of them. `out` may be an operand.
 using PointwiseFn = void (*)(void* out, const void* const* in, unsigned scalar_mask, int64_t n,
                              const double* params);

@@ -9,7 +9,21 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 // ---- kinds -------------------------------------------------------------------------------------
-enum class Kind { Float, FloatC, Real, RealB, Arith, ArithB, Bits, Ints, Test, TestR, Fp, FpC };
+enum class Kind {
+  Float,
+  FloatC,
+  Special,
+  Real,
+  RealB,
+  Arith,
+  ArithB,
+  Bits,
+  Ints,
+  Test,
+  TestR,
+  Fp,
+  FpC
+};
 
 template <class T>
 constexpr bool takes(Kind k) {
@@ -19,6 +33,8 @@ constexpr bool takes(Kind k) {
     case Kind::Float:
     case Kind::Fp:
       return real;
+    case Kind::Special:
+      return false;
     case Kind::FloatC:
     case Kind::FpC:
       return real || complex;
@@ -44,7 +60,9 @@ constexpr bool takes(Kind k) {
 
 // ---- operators as types
 // ------------------------------------------------------------------------------- The forward
-// expression sees a, b, c of type T and the parameters p0, p1, p2 as T.
+// expression sees a, b, c of type T and the parameters p0, p1, p2 as T. Rows of kind Special have
+// none: special_loop.h.
+inline constexpr bool in_blocks = false;
 #define POINTWISE(name, arity_, params_, KIND, needs, doc, forward, ...)                        \
   struct op_##name {                                                                            \
     static constexpr int arity = arity_;                                                        \
@@ -88,6 +106,7 @@ struct Bounded {
 LAMPAS_BOUNDED(sin)
 LAMPAS_BOUNDED(cos)
 LAMPAS_BOUNDED(tan)
+LAMPAS_BOUNDED(sinc)
 #undef LAMPAS_BOUNDED
 template <class T>
 inline constexpr bool divides_in_bounds = std::is_same_v<T, float> || std::is_same_v<T, int32_t> ||
@@ -218,6 +237,7 @@ void fill_pointwise_float(PointwiseTable& t);
 void fill_pointwise_double(PointwiseTable& t);
 void fill_pointwise_integer(PointwiseTable& t);
 void fill_pointwise_complex(PointwiseTable& t);
+void fill_special(PointwiseTable& t);
 void fill_movement(PointwiseTable& t);
 void fill_casts(PointwiseTable& t);
 

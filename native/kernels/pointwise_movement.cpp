@@ -149,6 +149,7 @@ void fill_pointwise(Table& t) {
   fill_pointwise_double(t.pointwise);
   fill_pointwise_integer(t.pointwise);
   fill_pointwise_complex(t.pointwise);
+  fill_special(t.pointwise);
   fill_movement(t.pointwise);
   fill_casts(t.pointwise);
 }

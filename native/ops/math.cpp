@@ -245,34 +245,34 @@ Tensor polygamma(int64_t n, const Tensor& a) {
   LAMPAS_CHECK(n >= 0, "polygamma(n, x) does not support negative n.");
   if (n == 0) return digamma(a);
   if (n == 1) return trigamma(a);
-  // (-1)^(n+1) n! zeta(n + 1, x), the Hurwitz zeta function by Euler-Maclaurin summation.
-  Tensor x = contiguous(to_dtype(a.alias(), float_type(a.dtype())));
-  Tensor y = empty_like(x);
-  auto s = static_cast<double>(n + 1);
-  auto zeta = [s](double q) {
-    if (q <= 0 && q == std::floor(q)) return std::numeric_limits<double>::infinity();
-    double sum = 0;
-    while (q < 12) sum += std::pow(q, -s), q += 1;
-    sum += std::pow(q, 1 - s) / (s - 1) + 0.5 * std::pow(q, -s);
-    double term = s * std::pow(q, -s - 1);
-    constexpr double coefficients[] = {1. / 12, -1. / 720, 1. / 30240, -1. / 1209600,
-                                       1. / 47900160};
-    for (int k = 0; k < 5; ++k) {
-      sum += coefficients[k] * term;
-      term *= (s + 2 * k + 1) * (s + 2 * k + 2) / (q * q);
-    }
-    return sum;
-  };
-  double factor = std::tgamma(s) * (n % 2 ? 1 : -1);
-  const int item = itemsize(x.dtype());
-  for (int64_t i = 0; i < x.numel() && !x.is_meta(); ++i) {
-    double v = load_scalar(x.dtype(), static_cast<char*>(x.data()) + i * item).to_double();
-    Scalar(factor * zeta(v)).store(x.dtype(), static_cast<char*>(y.data()) + i * item);
-  }
-  if (recording(a))
-    record(y, "PolygammaBackward0", {&a},
-           [n, a = save(a)](const Tensor& g) { return g * polygamma(n + 1, a()); });
-  return y;
+  return polygamma_raw(a, static_cast<double>(n));
+}
+
+Tensor igamma_density(const Tensor& a, const Tensor& x) {
+  return exp((a - 1) * log(x) - x - lgamma(a));
+}
+
+Tensor special_backward(const char* name) {
+  fail(ErrorKind::Runtime, "derivative for ", name, " is not implemented: detach its input");
+}
+Tensor zeta_exponent_backward() {
+  fail(ErrorKind::Runtime,
+       "derivative for special_zeta with respect to its first argument is not implemented: detach "
+       "it");
+}
+Tensor igamma_shape_backward(const char* name) {
+  fail(ErrorKind::NotImplemented, "the derivative of '", name,
+       "' with respect to its first argument is not there: detach it");
+}
+const char* polynomial_name(double family) {
+  static constexpr const char* names[] = {
+      "special_chebyshev_polynomial_t",         "special_chebyshev_polynomial_u",
+      "special_chebyshev_polynomial_v",         "special_chebyshev_polynomial_w",
+      "special_hermite_polynomial_h",           "special_hermite_polynomial_he",
+      "special_laguerre_polynomial_l",          "special_legendre_polynomial_p",
+      "special_shifted_chebyshev_polynomial_t", "special_shifted_chebyshev_polynomial_u",
+      "special_shifted_chebyshev_polynomial_v", "special_shifted_chebyshev_polynomial_w"};
+  return names[static_cast<int>(family)];
 }
 
 }  // namespace lampas::ops

@@ -16,7 +16,21 @@
 namespace lampas::ops {
 
 namespace {
-enum class Kind { Float, FloatC, Real, RealB, Arith, ArithB, Bits, Ints, Test, TestR, Fp, FpC };
+enum class Kind {
+  Float,
+  FloatC,
+  Special,
+  Real,
+  RealB,
+  Arith,
+  ArithB,
+  Bits,
+  Ints,
+  Test,
+  TestR,
+  Fp,
+  FpC
+};
 constexpr uint8_t A = 1, B = 2, C = 4, Y = 8;
 
 using Gradient = Tensor (*)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c,
@@ -166,6 +180,7 @@ bool admits(Kind k, DType d) {
   bool boolean = d == DType::Bool, integer = is_integral(d) && !boolean, complex = is_complex(d);
   switch (k) {
     case Kind::Float:
+    case Kind::Special:
       return !complex;
     case Kind::FloatC:
     case Kind::ArithB:
@@ -205,13 +220,15 @@ Types types_of(const Row& r, std::span<const Operand> in) {
   if (r.kind == Kind::Arith && in.size() == 2 && (is_bool(in[0]) || is_bool(in[1])) &&
       std::string_view(r.info.name) == "sub")
     refuse(r, common);
-  if (r.kind == Kind::Float || r.kind == Kind::FloatC) common = float_type(common);
+  if (r.kind == Kind::Float || r.kind == Kind::FloatC || r.kind == Kind::Special)
+    common = float_type(common);
   bool test = r.kind == Kind::Test || r.kind == Kind::TestR;
   return {common, test ? DType::Bool : common, is_half(common) ? DType::F32 : common};
 }
 
 int64_t grain_of(const Row& r) {
-  // Functions of floats cost ten times what sums do.
+  // Functions of floats cost ten times what sums do, special ones a hundred times.
+  if (r.kind == Kind::Special) return 2048;
   return r.kind == Kind::Float || r.kind == Kind::FloatC || r.kind == Kind::Fp ? 8192 : 32768;
 }
 

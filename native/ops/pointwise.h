@@ -49,7 +49,7 @@ Tensor floor_divide(const Operand& a, const Operand& b);  // ZeroDivisionError f
 Tensor remainder(const Operand& a, const Operand& b);
 Tensor fmod(const Operand& a, const Operand& b);
 Tensor angle(const Tensor& a);
-Tensor polygamma(int64_t n, const Tensor& a);  // n = 0, 1; higher ones by series
+Tensor polygamma(int64_t n, const Tensor& a);  // digamma, trigamma, polygamma_raw
 Tensor where(const Tensor& condition, const Operand& a, const Operand& b);
 Tensor clamp(const Tensor& x, const std::optional<Scalar>& low, const std::optional<Scalar>& high);
 
@@ -65,6 +65,12 @@ Tensor sinc_derivative(const Tensor& a);
 Tensor logit_backward(const Tensor& g, const Tensor& a, double eps);
 Tensor i1_backward(const Tensor& g, const Tensor& a, const Tensor& y);
 Tensor i1e_backward(const Tensor& g, const Tensor& a, const Tensor& y);
+Tensor igamma_density(const Tensor& a, const Tensor& x);
+// What is not differentiable raises an error that says of which function: always.
+[[noreturn]] Tensor special_backward(const char* name);
+[[noreturn]] Tensor zeta_exponent_backward();
+[[noreturn]] Tensor igamma_shape_backward(const char* name);
+const char* polynomial_name(double family);
 Tensor silu_derivative(const Tensor& a);
 Tensor silu_second(const Tensor& a);
 Tensor mish_second(const Tensor& a);

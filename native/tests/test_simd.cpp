@@ -396,7 +396,21 @@ void check_positions(Pointwise op, int arity) {
 }
 
 void test_positions() {
-  enum class Kind { Float, FloatC, Real, RealB, Arith, ArithB, Bits, Ints, Test, TestR, Fp, FpC };
+  enum class Kind {
+    Float,
+    FloatC,
+    Special,
+    Real,
+    RealB,
+    Arith,
+    ArithB,
+    Bits,
+    Ints,
+    Test,
+    TestR,
+    Fp,
+    FpC
+  };
   struct Row {
     int arity;
     bool test;

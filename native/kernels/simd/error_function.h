@@ -1,4 +1,4 @@
-// The error function, its complement and its inverse.
+// The error function and its complement.
 #pragma once
 #include "kernels/simd/math.h"
 
@@ -53,29 +53,5 @@ LAMPAS_INLINE double erfc_(double x) {
   return a < 0.75 ? 1. - erf_near(x) : tail;
 }
 LAMPAS_INLINE float erfc_(float x) { return static_cast<float>(erfc_(static_cast<double>(x))); }
-
-// M. Giles, Approximating the erfinv function (2010), then Halley's steps: one for a float, two for
-// a double. The residual is taken from the side where it keeps its digits.
-template <int kSteps>
-LAMPAS_INLINE double erfinv_steps(double y) {
-  double a = magnitude(y), w = -log_((1 - a) * (1 + a));
-  double near =
-      poly(w - 2.5, 1.50140941, 0.246640727, -0.00417768164, -0.00125372503, 0.00021858087,
-           -4.39150654e-06, -3.5233877e-06, 3.43273939e-07, 2.81022636e-08);
-  double far = poly(sqrt_(w) - 3, 2.83297682, 1.00167406, 0.00943887047, -0.0076224613,
-                    0.00573950773, -0.00367342844, 0.00134934322, 0.000100950558, -0.000200214257);
-  double x = a * (w < 5. ? near : far);
-  for (int i = 0; i < kSteps; ++i) {
-    double near_0 = erf_near(limit(x, 0., 1.)) - a, tail = erfc_tail(limit(x, 0.75, 28.));
-    double t = (x > 0.75 ? (1 - a) - tail : near_0) / (1.1283791670955126 * exp_(-x * x));
-    x -= t / (1 + x * t);
-  }
-  x = a == 1. ? kInf<double> : x;
-  return a <= 1. ? signed_as(x, y) : kNan<double>;
-}
-LAMPAS_INLINE double erfinv_(double y) { return erfinv_steps<2>(y); }
-LAMPAS_INLINE float erfinv_(float y) {
-  return static_cast<float>(erfinv_steps<1>(static_cast<double>(y)));
-}
 
 }  // namespace lampas::kernels::LAMPAS_ISA

@@ -3,90 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from lampas import _C
 from lampas._C import Tensor
 from lampas._library import operator
-from lampas._library.broadcasting import broadcast_shapes
-from lampas.autograd import Function
-from lampas.linalg._common import elementwise, from_array, to_array
-
-
-def _incomplete(a: Any, x: Any, upper: bool) -> Any:
-    """P(a, x), or Q(a, x) = 1 - P, of float64 arrays; NaN outside a >= 0, x >= 0.
-
-    Below a + 1 by the power series, above by the continued fraction as Lentz evaluates it: DLMF
-    8.11.4 and 8.9.2; Press et al., "Numerical Recipes", 6.2.
-    """
-    import numpy as np
-
-    lgamma = to_array(_C.lgamma(from_array(np.asarray(a, dtype=np.float64))))
-    with np.errstate(all="ignore"):
-        front = np.exp(a * np.log(x) - x - lgamma)
-        series = x < a + 1
-        p = np.zeros_like(x)
-        q = np.zeros_like(x)
-        at = np.nonzero(series & (x > 0) & (a > 0))
-        if at[0].size:
-            n, y = a[at].copy(), x[at]
-            total = term = 1 / n
-            for _ in range(200_000):
-                n += 1
-                term = term * y / n
-                total = total + term
-                if not (term > total * 1e-17).any():
-                    break
-            p[at] = total * front[at]
-            q[at] = 1 - p[at]
-        at = np.nonzero(~series & np.isfinite(x) & (a > 0))
-        if at[0].size:
-            b = x[at] + 1 - a[at]
-            c = np.full_like(b, 1e300)
-            d = 1 / b
-            h = d.copy()
-            for i in range(1, 200_000):
-                an = -i * (i - a[at])
-                b = b + 2
-                d = an * d + b
-                d = 1 / np.where(np.abs(d) < 1e-300, 1e-300, d)
-                c = b + an / c
-                c = np.where(np.abs(c) < 1e-300, 1e-300, c)
-                step = c * d
-                h = h * step
-                if not (np.abs(step - 1) > 1e-16).any():
-                    break
-            q[at] = h * front[at]
-            p[at] = 1 - q[at]
-    result = q if upper else p
-    one, zero = (0.0, 1.0) if upper else (1.0, 0.0)
-    result = np.where((a == 0) & (x > 0), one, result)
-    result = np.where((x == 0) & (a > 0), zero, result)
-    result = np.where(np.isinf(x) & np.isfinite(a), one, result)
-    result = np.where(np.isinf(a) & np.isfinite(x), zero, result)
-    wrong = (a < 0) | (x < 0) | np.isnan(a) | np.isnan(x)
-    wrong |= ((a == 0) & (x == 0)) | (np.isinf(a) & np.isinf(x))
-    return np.where(wrong, np.nan, result)
-
-
-class _Incomplete(Function):
-    @staticmethod
-    def forward(ctx: Any, a: Tensor, x: Tensor, upper: bool) -> Tensor:
-        ctx.upper = upper
-        ctx.save_for_backward(a, x)
-        return elementwise(lambda p, y: _incomplete(p, y, upper), a, x)
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        a, x = ctx.saved_tensors
-        if ctx.needs_input_grad[0]:
-            name = "igammac" if ctx.upper else "igamma"
-            raise NotImplementedError(
-                f"the derivative of '{name}' with respect to its first argument is not there: "
-                "detach it"
-            )
-        density = ((a - 1) * x.log() - x - a.lgamma()).exp()
-        return None, (-g if ctx.upper else g) * density, None
 
 
 def _apply(a: Tensor, x: Tensor, upper: bool) -> Tensor:
@@ -94,8 +14,7 @@ def _apply(a: Tensor, x: Tensor, upper: bool) -> Tensor:
     name = "igammac" if upper else "igamma"
     if not kind.is_floating_point:
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{kind}'")
-    shape = broadcast_shapes(tuple(a.shape), tuple(x.shape))
-    result: Tensor = _Incomplete.apply(a.to(kind).expand(shape), x.to(kind).expand(shape), upper)
+    result: Tensor = _C._igammac(a, x) if upper else _C._igamma(a, x)
     return result
 
 

@@ -1,7 +1,6 @@
 """Special functions.
 
 Computed in float64 and rounded to the dtype of the input; integers count as the default dtype.
-Each names the expansion it goes by.
 
 >>> import lampas
 >>> lampas.special.ndtr(lampas.tensor([0.0]))
@@ -11,13 +10,11 @@ tensor([0.5000])
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from lampas import _C
 from lampas._C import Tensor
 from lampas._library import gamma, operator
-from lampas._library.broadcasting import broadcast_shapes
 from lampas.autograd import Function
 from lampas.linalg._common import elementwise
 
@@ -62,28 +59,6 @@ def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 
 # ---- functions of one argument -------------------------------------------------------------------
-class _Elementwise(Function):
-    """A function of float64 arrays, with its derivative as an operator of tensors."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, compute: Callable[[Any], Any], slope: Any, name: str
-    ) -> Tensor:
-        y = elementwise(compute, x)
-        ctx.slope, ctx.name = slope, name
-        ctx.save_for_backward(x, y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        if ctx.slope is None:
-            raise RuntimeError(
-                f"derivative for special_{ctx.name} is not implemented: detach its input"
-            )
-        x, y = ctx.saved_tensors
-        return g * ctx.slope(x, y), None, None, None
-
-
 def _as_float(x: Tensor, name: str, halves: bool) -> Tensor:
     if x.dtype.is_complex or (x.dtype in _HALVES and not halves):
         raise NotImplementedError(
@@ -92,154 +67,76 @@ def _as_float(x: Tensor, name: str, halves: bool) -> Tensor:
     return x if x.dtype.is_floating_point else x.to(_C.get_default_dtype())
 
 
-def _one(name: str, compute: Any, doc: str, example: str, slope: Any = None) -> Any:
+def _one(name: str, doc: str, at: str, value: str, kernel: Any = None) -> Any:
+    kernel = kernel or getattr(_C, f"_special_{name}")
+
     def function(input: Tensor) -> Tensor:
-        x = _as_float(input, name, halves=False)
-        result: Tensor = _Elementwise.apply(x, compute, slope, name)
+        result: Tensor = kernel(_as_float(input, name, halves=False))
         return result
 
-    function.__doc__ = f"{doc}\n\n    >>> import lampas\n{example}"
+    function.__doc__ = f"""{doc}
+
+    >>> import lampas
+    >>> lampas.special.{name}(lampas.tensor([{at}]))
+    tensor([{value}])
+    """
     return operator(f"special_{name}(Tensor input, *, Tensor? out=None)", function=False)(function)
 
 
-def _example(name: str, at: str, result: str) -> str:
-    call = f"lampas.special.{name}(lampas.tensor([{at}]))"
-    return f"    >>> {call}\n    tensor([{result}])\n    "
+class _Airy(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        from lampas.special._airy import airy_ai
+
+        return elementwise(airy_ai, x)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Any:
+        raise RuntimeError("derivative for special_airy_ai is not implemented: detach its input")
 
 
-def _family(name: str, *arguments: Any) -> Callable[[Any], Any]:
-    def compute(x: Any) -> Any:
-        from lampas.special import _bessel
-
-        return getattr(_bessel, name)(*arguments, x)
-
-    return compute
-
-
-def _normal(name: str) -> Callable[[Any], Any]:
-    def compute(x: Any) -> Any:
-        from lampas.special import _error
-
-        return getattr(_error, name)(x)
-
-    return compute
-
-
-def _unscaled(order: int, kind: str) -> Callable[[Any], Any]:
-    """A modified Bessel function out of its scaled form."""
-
-    def compute(x: Any) -> Any:
-        import numpy as np
-
-        with np.errstate(all="ignore"):
-            if kind == "i":
-                y = _family("i_scaled", order)(x) * np.exp(np.abs(x))
-                ends = np.where(x < 0, -np.inf, np.inf) if order else np.inf
-                return np.where(np.isinf(x), ends, y)
-            y = _family("k_scaled", order)(x)
-            return np.where(np.isposinf(x), 0.0, y * np.exp(-x))
-
-    return compute
-
-
-log_ndtr = _one(
-    "log_ndtr",
-    _normal("log_ndtr"),
-    "The logarithm of `ndtr`, exact far out as well.",
-    _example("log_ndtr", "0.0", "-0.6931"),
-    lambda x, y: math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5)),
-)
+log_ndtr = _one("log_ndtr", "The logarithm of `ndtr`, exact far out as well.", "0.0", "-0.6931")
 ndtri = _one(
-    "ndtri",
-    _normal("ndtri"),
-    "The quantile of the normal distribution, the inverse of `ndtr`.",
-    _example("ndtri", "0.5", "0."),
-    lambda x, y: (y * y / 2).exp() * math.sqrt(2 * math.pi),
+    "ndtri", "The quantile of the normal distribution, the inverse of `ndtr`.", "0.5", "0."
 )
-erfcx: Any = _one(
-    "erfcx",
-    _normal("erfcx"),
-    "exp(x**2) erfc(x), the scaled complementary error function.",
-    _example("erfcx", "0.0", "1."),
-    lambda x, y: 2 * x * y - 2 / math.sqrt(math.pi),
-)
-airy_ai = _one(
-    "airy_ai", _family("airy_ai"), "Airy's function Ai.", _example("airy_ai", "0.0", "0.3550")
-)
-bessel_j0 = _one(
-    "bessel_j0",
-    _family("j_and_y", 0, False),
-    "The Bessel function of the first kind of order zero.",
-    _example("bessel_j0", "0.0", "1."),
-)
-bessel_j1 = _one(
-    "bessel_j1",
-    _family("j_and_y", 1, False),
-    "The Bessel function of the first kind of order one.",
-    _example("bessel_j1", "0.0", "0."),
-)
-bessel_y0 = _one(
-    "bessel_y0",
-    _family("j_and_y", 0, True),
-    "The Bessel function of the second kind of order zero.",
-    _example("bessel_y0", "1.0", "0.0883"),
-)
-bessel_y1 = _one(
-    "bessel_y1",
-    _family("j_and_y", 1, True),
-    "The Bessel function of the second kind of order one.",
-    _example("bessel_y1", "1.0", "-0.7812"),
-)
+erfcx = _one("erfcx", "exp(x**2) erfc(x), the scaled complementary error function.", "0.0", "1.")
+airy_ai = _one("airy_ai", "Airy's function Ai.", "0.0", "0.3550", _Airy.apply)
+_BESSEL = "The {}Bessel function of the {} kind of order {}."
+bessel_j0 = _one("bessel_j0", _BESSEL.format("", "first", "zero"), "0.0", "1.")
+bessel_j1 = _one("bessel_j1", _BESSEL.format("", "first", "one"), "0.0", "0.")
+bessel_y0 = _one("bessel_y0", _BESSEL.format("", "second", "zero"), "1.0", "0.0883")
+bessel_y1 = _one("bessel_y1", _BESSEL.format("", "second", "one"), "1.0", "-0.7812")
 modified_bessel_i0 = _one(
     "modified_bessel_i0",
-    _unscaled(0, "i"),
-    "The modified Bessel function of the first kind of order zero.",
-    _example("modified_bessel_i0", "0.0", "1."),
+    _BESSEL.format("modified ", "first", "zero"),
+    "0.0",
+    "1.",
+    _C.i0,
 )
 modified_bessel_i1 = _one(
     "modified_bessel_i1",
-    _unscaled(1, "i"),
-    "The modified Bessel function of the first kind of order one.",
-    _example("modified_bessel_i1", "0.0", "0."),
+    _BESSEL.format("modified ", "first", "one"),
+    "0.0",
+    "0.",
+    _C.i1,
 )
 modified_bessel_k0 = _one(
-    "modified_bessel_k0",
-    _unscaled(0, "k"),
-    "The modified Bessel function of the second kind of order zero.",
-    _example("modified_bessel_k0", "1.0", "0.4210"),
+    "modified_bessel_k0", _BESSEL.format("modified ", "second", "zero"), "1.0", "0.4210"
 )
 modified_bessel_k1 = _one(
-    "modified_bessel_k1",
-    _unscaled(1, "k"),
-    "The modified Bessel function of the second kind of order one.",
-    _example("modified_bessel_k1", "1.0", "0.6019"),
+    "modified_bessel_k1", _BESSEL.format("modified ", "second", "one"), "1.0", "0.6019"
 )
 scaled_modified_bessel_k0 = _one(
-    "scaled_modified_bessel_k0",
-    _family("k_scaled", 0),
-    "exp(x) times the modified Bessel function of the second kind of order zero.",
-    _example("scaled_modified_bessel_k0", "1.0", "1.1445"),
+    "scaled_modified_bessel_k0", "exp(x) times `modified_bessel_k0`.", "1.0", "1.1445"
 )
 scaled_modified_bessel_k1 = _one(
-    "scaled_modified_bessel_k1",
-    _family("k_scaled", 1),
-    "exp(x) times the modified Bessel function of the second kind of order one.",
-    _example("scaled_modified_bessel_k1", "1.0", "1.6362"),
+    "scaled_modified_bessel_k1", "exp(x) times `modified_bessel_k1`.", "1.0", "1.6362"
 )
-
-
-def _spherical(x: Any) -> Any:
-    import numpy as np
-
-    with np.errstate(all="ignore"):
-        return np.where(np.isinf(x), 0.0, np.where(x == 0, 1.0, np.sin(x) / x))
-
-
 spherical_bessel_j0 = _one(
     "spherical_bessel_j0",
-    _spherical,
     "The spherical Bessel function of the first kind of order zero, sin(x) / x.",
-    _example("spherical_bessel_j0", "0.0", "1."),
+    "0.0",
+    "1.",
 )
 
 
@@ -251,8 +148,8 @@ def ndtr(input: Tensor) -> Tensor:
     >>> lampas.special.ndtr(lampas.tensor([0.0]))
     tensor([0.5000])
     """
-    x = _as_float(input, "ndtr", halves=True)
-    return _C.erfc(x * -math.sqrt(0.5)) * 0.5
+    result: Tensor = _C._special_ndtr(_as_float(input, "ndtr", halves=True))
+    return result
 
 
 @operator("special_entr(Tensor input, *, Tensor? out=None)", function=False)
@@ -295,25 +192,6 @@ def xlog1py(input: Any, other: Any) -> Tensor:
     return _C.where(zero, 0 * x, x * _C.where(zero, 0, y).log1p())
 
 
-class _Zeta(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, q: Tensor) -> Tensor:
-        from lampas.special._error import hurwitz_zeta
-
-        ctx.save_for_backward(x, q)
-        return elementwise(hurwitz_zeta, x, q)
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        if ctx.needs_input_grad[0]:
-            raise RuntimeError(
-                "derivative for special_zeta with respect to its first argument is not "
-                "implemented: detach it"
-            )
-        x, q = ctx.saved_tensors
-        return None, g * -x * zeta(x + 1, q)
-
-
 @operator(*("special_zeta" + s for s in _PAIR), function=False)
 def zeta(input: Any, other: Any) -> Tensor:
     """Hurwitz's zeta function: the sum of (other + k)**-input over k >= 0.
@@ -322,35 +200,35 @@ def zeta(input: Any, other: Any) -> Tensor:
     >>> lampas.special.zeta(lampas.tensor([2.0]), 1)
     tensor([1.6449])
     """
-    x, q = _both(input, other, "zeta")
-    shape = broadcast_shapes(tuple(x.shape), tuple(q.shape))
-    result: Tensor = _Zeta.apply(x.expand(shape), q.expand(shape))
+    result: Tensor = _C._special_zeta(*_both(input, other, "zeta"))
     return result
 
 
-class _Polynomial(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, n: Tensor, name: str) -> Tensor:
-        from lampas.special._polynomials import evaluate
-
-        ctx.name = name
-        return elementwise(lambda a, b: evaluate(name, a, b), x, n)
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        raise RuntimeError(
-            f"derivative for special_{ctx.name} is not implemented: detach its input"
-        )
+# In the order of kernels::Polynomial, then those that are taken at 2 x - 1.
+_FAMILIES = (
+    "chebyshev_polynomial_t",
+    "chebyshev_polynomial_u",
+    "chebyshev_polynomial_v",
+    "chebyshev_polynomial_w",
+    "hermite_polynomial_h",
+    "hermite_polynomial_he",
+    "laguerre_polynomial_l",
+    "legendre_polynomial_p",
+    "shifted_chebyshev_polynomial_t",
+    "shifted_chebyshev_polynomial_u",
+    "shifted_chebyshev_polynomial_v",
+    "shifted_chebyshev_polynomial_w",
+)
 
 
 def _polynomial(name: str, what: str, at: str, value: str) -> Any:
+    family = _FAMILIES.index(name)
+
     def function(input: Any, n: Any) -> Tensor:
-        x, degree = _both(input, n, name)
-        shape = broadcast_shapes(tuple(x.shape), tuple(degree.shape))
-        result: Tensor = _Polynomial.apply(x.expand(shape), degree.expand(shape), name)
+        result: Tensor = _C._special_polynomial(family, *_both(input, n, name))
         return result
 
-    function.__doc__ = f"""{what} of degree n.
+    function.__doc__ = f"""{what} of degree n, by its recurrence, DLMF 18.9.
 
     Args:
         input: where; n: whole numbers, 0 where negative. Both broadcast.
