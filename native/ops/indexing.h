@@ -34,5 +34,11 @@ Tensor take(const Tensor& x, const Tensor& index);
 
 // Rows of `weight`; the gradient of row padding_idx is zero.
 Tensor embedding(const Tensor& weight, const Tensor& index, int64_t padding_idx);
+// Sums, means or maxima of rows of `weight`: of bag b, those that the first `total` of `index` name
+// from begin[b] to where the next begins. `factors` of each, for sums, may be undefined. Row
+// `padding` counts nothing.
+enum class BagMode : uint8_t { Sum, Mean, Max };
+Tensor embedding_bag(const Tensor& weight, const Tensor& index, const Tensor& begin, int64_t total,
+                     BagMode mode, const Tensor& factors, int64_t padding);
 
 }  // namespace lampas::ops
