@@ -74,12 +74,15 @@ Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const C
             int64_t ignore) {
   Picked p{empty(Dims{c.n * c.inner}, x.dtype()), empty(Dims{c.n * c.inner}, x.dtype()), 0};
   const T *v = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
+  T *loss = p.loss.data<T>(), *used = p.weight.data<T>();
   const auto* t = target.data<int64_t>();
+  int64_t counted = 0;
+  double total = 0;
   for (int64_t i = 0; i < c.n; ++i)
     for (int64_t k = 0; k < c.inner; ++k) {
       int64_t at = i * c.inner + k, label = t[at];
       if (label == ignore) {
-        p.loss.data<T>()[at] = p.weight.data<T>()[at] = 0;
+        loss[at] = used[at] = 0;
         continue;
       }
       LAMPAS_CHECK_INDEX(label >= 0 && label < c.classes, "Target ", label,
@@ -88,10 +91,12 @@ Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const C
                          "). Remedy: check the labels, or give the last layer as many outputs as "
                          "there are classes");
       T wt = w ? w[label] : T(1);
-      p.weight.data<T>()[at] = wt;
-      p.loss.data<T>()[at] = -v[(i * c.classes + label) * c.inner + k] * wt;
-      p.total += static_cast<double>(wt);
+      used[at] = wt;
+      loss[at] = -v[(i * c.classes + label) * c.inner + k] * wt;
+      if (w) total += static_cast<double>(wt);
+      ++counted;
     }
+  p.total = w ? total : static_cast<double>(counted);
   return p;
 }
 
@@ -125,12 +130,12 @@ Tensor unpick(const Tensor& g, const Tensor& target, const Tensor& weights, cons
   Tensor flat = plain(expand(g.alias(), target.sizes()));
   const auto* t = target.data<int64_t>();
   auto run = [&]<class T>(Type<T>) {
+    const T *grad = flat.data<T>(), *used = weights.data<T>();
+    T* to = out.data<T>();
     for (int64_t i = 0; i < c.n; ++i)
       for (int64_t k = 0; k < c.inner; ++k) {
         int64_t at = i * c.inner + k;
-        if (t[at] != ignore)
-          out.data<T>()[(i * c.classes + t[at]) * c.inner + k] =
-              -flat.data<T>()[at] * weights.data<T>()[at];
+        if (t[at] != ignore) to[(i * c.classes + t[at]) * c.inner + k] = -grad[at] * used[at];
       }
   };
   g.dtype() == DType::F64 ? run(Type<double>()) : run(Type<float>());
@@ -306,9 +311,13 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
          " for input of shape ", x.sizes(), ")", kLabelHint);
   Classes c = check_classes(x, target, weight, "cross_entropy");
   check_labels(target, "cross_entropy");
-  bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 &&
-                (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.numel() > 0 &&
-                !x.is_meta();
+  // Few classes of many rows are quicker by columns, as log_softmax() does them.
+  constexpr int64_t kFew = 16;
+  bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 && is_floating(x.dtype()) &&
+                x.numel() > 0 && !x.is_meta() && (x.size(1) >= kFew || x.size(0) < kFew);
+  if (simple && is_half(x.dtype()))
+    return to_dtype(cross_entropy(to_dtype(x, DType::F32), target, weight, reduction, ignore, 0),
+                    x.dtype());
   if (simple) return fused(x, plain(to_dtype(target.alias(), DType::I64)), reduction, ignore);
   Tensor l = log_softmax(x, dim);
   Tensor hit = nll_loss(l, target, weight, reduction, ignore);
