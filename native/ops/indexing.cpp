@@ -294,14 +294,15 @@ void check_source(const Tensor& x, int64_t dim, const Tensor& at, const Tensor& 
 }  // namespace
 
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                 const Scalar& alpha) {
+                 const Scalar& alpha, const Tensor& into) {
   dim = wrap_dim(dim, x.dim());
   Tensor at = index_vector(index, "index_add");
   check_source(x, dim, at, source, "index_add", ErrorKind::Runtime);
-  Tensor y = contiguous(clone(x.alias()));
+  Tensor y = into.defined() ? into : contiguous(clone(x.alias()));
   Tensor scaled = plain(source);
   if (!alpha.equals(1)) scaled = plain(engine_math.scale(source.alias(), alpha));
   add_raw(y, scaled, at, dim);
+  if (into.defined()) after_inplace(into, {});
   if (recording(x, source))
     record(y, "IndexAddBackward0", {&x, &source},
            [dim, at = save(at), alpha, s = source.sizes()](const Tensor& g, Sink& out) {
@@ -313,16 +314,18 @@ Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor
   return y;
 }
 
-Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                  const Tensor& into) {
   dim = wrap_dim(dim, x.dim());
   Tensor at = index_vector(index, "index_copy");
   check_source(x, dim, at, source, "index_copy", ErrorKind::Index);
-  Tensor y = contiguous(clone(x.alias()));
+  Tensor y = into.defined() ? into : contiguous(clone(x.alias()));
   std::vector<Tensor> where(std::max<size_t>(x.sizes().size(), 1));
   where[static_cast<size_t>(dim)] = at;
   Tensor lifted = x.dim() ? y : reshape(y, Dims{1});
   Tensor shaped = source.dim() ? source.alias() : reshape(source.alias(), Dims{1});
   put_raw(lifted, plan_index(lifted, where), shaped, false);
+  if (into.defined()) after_inplace(into, {});
   if (recording(x, source))
     record(y, "IndexCopyBackward0", {&x, &source},
            [dim, at = save(at), s = source.sizes()](const Tensor& g, Sink& out) {
@@ -332,7 +335,8 @@ Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tenso
   return y;
 }
 
-Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value) {
+Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value,
+                  const Tensor& into) {
   LAMPAS_CHECK_INDEX(index.dtype() == DType::I64,
                      "index_fill_(): Expected dtype int64 for index, got ",
                      dtype_name(index.dtype()), ". Remedy: index.long()");
@@ -348,7 +352,7 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Opera
                                : scalar_tensor(value.scalar(), x.dtype());
   dim = wrap_dim(dim, x.dim());
   Tensor at = plain(to_dtype(index.alias(), DType::I64));
-  Tensor y = clone(x);
+  Tensor y = into.defined() ? into : clone(x);
   Tensor lifted = x.dim() ? y : unsqueeze(y, 0);
   if (is_leaf(y)) lifted = x.dim() ? y : y.alias(Dims{1}, Dims{1}, y.offset());
   std::vector<Tensor> where(std::max<size_t>(x.sizes().size(), 1));

@@ -15,17 +15,22 @@ Tensor nonzero(const Tensor& x);  // [count, x.dim()]
 std::vector<Tensor> nonzero_tuple(const Tensor& x);
 
 Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index);
+// `into`, here and below: x itself, contiguous, to write into rather than into a copy; no graph.
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                 const Scalar& alpha);
-Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
-Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value);
+                 const Scalar& alpha, const Tensor& into = {});
+Tensor index_copy(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                  const Tensor& into = {});
+Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Operand& value,
+                  const Tensor& into = {});
 
 Tensor gather(const Tensor& x, int64_t dim, const Tensor& index);
-Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand& source);
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand& source,
+               const Tensor& into = {});
 // reduce: "sum", "prod", "mean", "amax" or "amin".
 Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                       const std::string& reduce, bool include_self);
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source);
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                   const Tensor& into = {});
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);
 Tensor masked_select(const Tensor& x, const Tensor& mask);

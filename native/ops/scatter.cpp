@@ -109,15 +109,16 @@ void check_scatter(const Tensor& x, int64_t dim, const Tensor& index, const Tens
                  " to be no larger than src ", source.sizes(), " in all dimensions");
 }
 
-Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand& source) {
+Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand& source,
+               const Tensor& into) {
   dim = wrap_dim(dim, x.dim());
-  Tensor y = contiguous(clone(x.alias()));
   bool tensor = source.is_tensor();
   Tensor src = tensor ? source.tensor() : Tensor();
   if (tensor)
     check_scatter(x, dim, index, src, "scatter");
   else
     check_gather(x, dim, index, "scatter");
+  Tensor y = into.defined() ? into : contiguous(clone(x.alias()));
   Tensor values = tensor ? covered(src, index) : scalar_tensor(source.scalar(), x.dtype());
   if (!x.is_meta()) {
     Tensor at = plain(to_dtype(index.alias(), DType::I64));
@@ -131,6 +132,7 @@ Tensor scatter(const Tensor& x, int64_t dim, const Tensor& index, const Operand&
                scatter(to + base * item, s + i * each * item, p + i, n, step, side, each, item);
              });
   }
+  if (into.defined()) after_inplace(into, {});
   if (recording(x, src))
     record(y, "ScatterBackward0", {&x, &src},
            [dim, index = save(index), sizes = tensor ? src.sizes() : Dims()](const Tensor& g,
@@ -156,11 +158,13 @@ void combine_raw(const Tensor& y, int64_t dim, const Tensor& index, const Tensor
            });
 }
 
-Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source) {
+Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
+                   const Tensor& into) {
   dim = wrap_dim(dim, x.dim());
   check_scatter(x, dim, index, source, "scatter_add");
-  Tensor y = contiguous(clone(x.alias()));
+  Tensor y = into.defined() ? into : contiguous(clone(x.alias()));
   if (!x.is_meta()) combine_raw(y, dim, index, source, kernels::Combine::Sum, "scatter_add");
+  if (into.defined()) after_inplace(into, {});
   if (recording(x, source))
     record(y, "ScatterAddBackward0", {&x, &source},
            [dim, index = save(index), sizes = source.sizes()](const Tensor& g, Sink& out) {
