@@ -4,6 +4,7 @@
 #include "autograd/autograd.h"
 #include "bindings/args.h"
 #include "bindings/module.h"
+#include "dispatch/dispatch.h"
 #include "ops/nn.h"
 #include "ops/ops.h"
 
@@ -271,7 +272,12 @@ Tensor one_hot(const Tensor& t, int64_t classes) {
   }
   Dims shape = t.sizes();
   shape.push_back(classes);
-  return ops::scatter(ops::zeros(shape, DType::I64, t.device()), -1, ops::unsqueeze(t, -1), 1);
+  Tensor y = ops::zeros(shape, DType::I64, t.device());
+  constexpr int64_t one = 1;
+  if (y.numel() && !y.is_meta())
+    dispatch().index.scatter(y.data(), &one, ops::plain(t).data<int64_t>(), t.numel(), 1, classes,
+                             0, sizeof one);
+  return y;
 }
 // Without a graph.
 Tensor padded(const Tensor& x, const Dims& pad, const Scalar& value) {

@@ -15,14 +15,17 @@ namespace lampas::ops {
 
 namespace {
 // The first place in a sorted row whose element is not less than v (kRight: is greater). NaN
-// compares with nothing: as a value it belongs at the end. Without branches: no processor foretells
-// which half is next.
+// compares with nothing: as a value it belongs at the end. No processor foretells which half is
+// next: compilers shall not branch on it.
 template <bool kRight, class T>
 int64_t first_not_before(const T* row, int64_t n, T v) {
-  auto before = [v](T e) { return static_cast<int64_t>(!(kRight ? e > v : e >= v)); };
+  auto before = [v](T e) { return !(kRight ? e > v : e >= v); };
   if (n == 0) return 0;
   const T* at = row;
-  for (; n > 1; n -= n / 2) at += before(at[n / 2 - 1]) * (n / 2);
+  for (; n > 1; n -= n / 2) {
+    const T* half = at + n / 2;
+    at = __builtin_expect_with_probability(before(half[-1]), 1, 0.5) ? half : at;
+  }
   return at - row + before(*at);
 }
 }  // namespace

@@ -34,15 +34,16 @@ Mask mask_of(const Tensor& x) {
 // Coordinate d of the k-th hit to to[d][k * step].
 void coordinates(const Mask& m, int64_t* const* to, int64_t step) {
   const auto& k = dispatch().index;
-  const size_t last = m.shape.size() - 1;
+  size_t last = m.shape.size() - 1;  // a row runs along the last dimension of several elements
+  while (last > 0 && m.shape[last] == 1) --last;
   const int64_t row = m.shape[last];
   Dims at(m.shape.size(), 0);
   const uint8_t* p = m.data();
   for (int64_t done = 0; done < m.total; p += row) {
     const int64_t hits = last == 0 ? m.total : k.count(p, row);
     k.places(to[last] + done * step, step, p, hits);
-    for (size_t d = 0; d < last; ++d)
-      for (int64_t i = done; i < done + hits; ++i) to[d][i * step] = at[d];
+    for (size_t d = 0; d < at.size(); ++d)
+      for (int64_t i = done; d != last && i < done + hits; ++i) to[d][i * step] = at[d];
     done += hits;
     for (size_t d = last; d-- > 0;) {
       if (++at[d] < m.shape[d]) break;

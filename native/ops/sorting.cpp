@@ -4,8 +4,10 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <exception>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <numeric>
 
 #include "autograd/autograd.h"
@@ -71,12 +73,21 @@ Tensor place(const Rows& r, const Tensor& x, int64_t k, const Tensor& flat) {
   shape[shape.size() - 1] = k;
   return contiguous(transpose(reshape(flat, shape), r.dim, -1));
 }
+// Tasks must not throw: what one does for want of memory waits for the others.
 template <class F>
 void each_row(const Rows& r, const F& f) {
+  std::mutex mutex;
+  std::exception_ptr failed;
   parallel_ranges(r.rows, std::max<int64_t>(1, 4096 / std::max<int64_t>(r.n, 1)),
                   [&](int64_t b, int64_t e) {
-                    for (int64_t i = b; i < e; ++i) f(i);
+                    try {
+                      for (int64_t i = b; i < e; ++i) f(i);
+                    } catch (...) {
+                      std::lock_guard lock(mutex);
+                      failed = std::current_exception();
+                    }
                   });
+  if (failed) std::rethrow_exception(failed);
 }
 
 // Keys with their places: comparing neighbours in memory beats comparing through indices.
@@ -112,10 +123,11 @@ void radix_sort(Buffer<Item<K>>& v) {
 
 // Equal keys may change places unless `stable`. In rows of less than kLong elements they do so as
 // in PyTorch, whose sort is the library's, and up to 16 elements they never do.
+constexpr int64_t kLong = 32768, kShort = 200;
+bool by_bytes(int64_t n, bool stable) { return n >= (stable ? kShort : kLong); }
 template <class K>
 void sort_items(Buffer<Item<K>>& v, bool stable) {
-  constexpr size_t kLong = 32768, kShort = 200;
-  if (v.size() >= (stable ? kShort : kLong))
+  if (by_bytes(static_cast<int64_t>(v.size()), stable))
     radix_sort(v);
   else if (stable)
     std::stable_sort(v.begin(), v.end(), less);
@@ -135,15 +147,29 @@ Buffer<Item<Key<T>>> items_of(const T* row, int64_t n, bool descending = false) 
   return v;
 }
 
+// Elements of one byte are their own places among 256 counts.
+template <class T>
+void order_bytes(const T* row, int64_t n, bool descending, int64_t* to) {
+  const int flip = (std::is_signed_v<T> ? 128 : 0) ^ (descending ? 255 : 0);
+  auto byte = [flip](T v) { return static_cast<size_t>(static_cast<uint8_t>(v) ^ flip); };
+  std::array<int64_t, 256> next{};
+  for (int64_t j = 0; j < n; ++j) ++next[byte(row[j])];
+  std::exclusive_scan(next.begin(), next.end(), next.begin(), int64_t{0});
+  for (int64_t j = 0; j < n; ++j) to[next[byte(row[j])]++] = j;
+}
+
 Tensor order(const Tensor& x, int64_t dim, bool descending, bool stable) {
   Rows r = rows_of(x, dim);
   Tensor at = empty(Dims{x.numel()}, DType::I64, x.device());
   if (x.is_meta()) return place(r, x, r.n, at);
   for_ordered(x.dtype(), "sort", [&]<class T>(Type<T>) {
     each_row(r, [&](int64_t i) {
-      auto v = items_of(r.x.data<T>() + i * r.n, r.n, descending);
-      sort_items(v, stable);
+      const T* row = r.x.data<T>() + i * r.n;
       int64_t* to = at.data<int64_t>() + i * r.n;
+      if constexpr (sizeof(T) == 1)
+        if (by_bytes(r.n, stable)) return order_bytes(row, r.n, descending, to);
+      auto v = items_of(row, r.n, descending);
+      sort_items(v, stable);
       for (const auto& item : v) *to++ = item.at;
     });
   });
@@ -178,14 +204,15 @@ void replace_worst(Buffer<Item<K>>& heap, const Item<K>& item) {
   heap[hole] = item;
 }
 
-// Whether one of `n` elements might come before `worst`; NaN always might.
+// Whether one of kBlock elements might come before `worst`; NaN always might.
+constexpr int kBlock = 32;
 template <class T>
-bool any_beyond(const T* x, int n, T worst, bool largest) {
+bool any_beyond(const T* x, T worst, bool largest) {
   int found = 0;
   if (largest)
-    for (int i = 0; i < n; ++i) found |= !(x[i] <= worst);
+    for (int i = 0; i < kBlock; ++i) found |= !(x[i] <= worst);
   else
-    for (int i = 0; i < n; ++i) found |= !(x[i] >= worst);
+    for (int i = 0; i < kBlock; ++i) found |= !(x[i] >= worst);
   return found != 0;
 }
 
@@ -201,11 +228,10 @@ Buffer<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest) {
     return v;
   }
   std::make_heap(v.begin(), v.end(), less);
-  constexpr int64_t kBlock = 32;
   for (int64_t j = k; j < n; j += kBlock) {
-    int64_t end = std::min(n, j + kBlock);
+    const int64_t end = std::min(n, j + kBlock);
     if constexpr (std::is_arithmetic_v<T>)
-      if (!any_beyond(x + j, static_cast<int>(end - j), x[v.front().at], largest)) continue;
+      if (end - j == kBlock && !any_beyond(x + j, x[v.front().at], largest)) continue;
     for (int64_t i = j; i < end; ++i)
       if (const auto item = item_of(x, i, largest); less(item, v.front())) replace_worst(v, item);
   }
@@ -301,25 +327,41 @@ std::vector<Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepd
                      keepdim);
 }
 
+namespace {
+// Of equal middle values, the place of the one that a stable sort would put there. Keys alone are
+// moved about.
+template <class T>
+int64_t median_place(const T* row, int64_t n, bool skip_nan) {
+  using K = Key<T>;
+  constexpr bool floats = is_floating(dtype_of<T>::value);
+  Buffer<K> v(static_cast<size_t>(n));
+  for (int64_t j = 0; j < n; ++j) v[static_cast<size_t>(j)] = key(row[j]);
+  auto nth = [&](K wanted, int64_t k) {
+    for (int64_t j = 0;; ++j)
+      if (key(row[j]) == wanted && k-- == 0) return j;
+  };
+  constexpr K nan = std::numeric_limits<K>::max();
+  const int64_t numbers = floats ? n - std::count(v.begin(), v.end(), nan) : n;
+  if (numbers < n && (!skip_nan || numbers == 0)) return nth(nan, 0);
+  const int64_t k = (numbers - 1) / 2;
+  std::nth_element(v.begin(), v.begin() + k, v.end());
+  const K middle = v[static_cast<size_t>(k)];
+  return nth(middle, std::count(v.begin(), v.begin() + k, middle));
+}
+}  // namespace
+
 std::vector<Tensor> median(const Tensor& x, int64_t dim, bool keepdim, bool skip_nan) {
   Rows r = rows_of(x, dim);
   check_row(r, "median");
   check_not_bool(x, "median");
-  const bool floats = is_floating(x.dtype());
-  auto middle = [skip_nan, floats]<class V>(V& v) {
-    using K = decltype(v[0].key);
-    auto nan = [floats](const auto& i) { return floats && i.key == std::numeric_limits<K>::max(); };
-    auto first_nan = std::find_if(v.begin(), v.end(), nan);
-    int64_t numbers = std::count_if(v.begin(), v.end(), std::not_fn(nan));
-    if (first_nan != v.end() && (!skip_nan || numbers == 0)) return first_nan->at;
-    auto at = v.begin() + (numbers - 1) / 2;
-    // Of equal ones, the one that a stable sort would put there.
-    std::nth_element(v.begin(), at, v.end(), [](const auto& a, const auto& b) {
-      return a.key < b.key || (a.key == b.key && a.at < b.at);
+  Tensor places = empty(Dims{r.rows}, DType::I64, x.device());
+  if (!x.is_meta())
+    for_ordered(x.dtype(), "median", [&]<class T>(Type<T>) {
+      each_row(r, [&](int64_t i) {
+        places.data<int64_t>()[i] = median_place(r.x.data<T>() + i * r.n, r.n, skip_nan);
+      });
     });
-    return at->at;
-  };
-  return with_values(x, dim, pick_each(r, x, "median", middle), keepdim);
+  return with_values(x, dim, place(r, x, 1, places), keepdim);
 }
 
 Tensor median(const Tensor& x, bool skip_nan) {
