@@ -29,8 +29,10 @@ struct IndexTable {
                                       int64_t step, int64_t side);
   // to[i] += from[i].
   void (*add[kDTypes])(void* to, const void* from, int64_t n);
-  // to[i] += from[i] * factor, in float32 and float64.
-  void (*add_scaled[2])(void* to, const void* from, double factor, int64_t n);
+  // to[c] = the sum over i of from[at[i] * n + c] * factor[i], in order, in float32 and float64;
+  // null factors are ones.
+  void (*sum_rows[2])(void* to, const void* from, const int64_t* at, const void* factor,
+                      int64_t rows, int64_t n);
   // to[i] = max(to[i], from[i]) and which[i] = at where from[i] is greater or the first NaN.
   void (*take_max[2])(void* to, int64_t* which, const void* from, int64_t at, int64_t n);
   // How many of n bytes are not zero.

@@ -74,33 +74,36 @@ void bags_forward(const Tensor& weight, const Tensor& index, const Tensor& begin
   const T *w = weight.data<T>(), *f = factors.defined() ? factors.data<T>() : nullptr;
   T *y = out.data<T>(), *share = shares.share.data<T>();
   auto* bag = shares.bag.data<int64_t>();
-  int64_t* winner = mode == BagMode::Max ? which.data<int64_t>() : nullptr;
   const int64_t work = n * std::max<int64_t>(1, total / std::max<int64_t>(bags, 1));
   parallel_ranges(bags, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(work, 1)),
                   [&](int64_t b0, int64_t b1) {
+                    std::vector<int64_t> rows;  // of a bag, and their factors
+                    std::vector<T> scales;
                     for (int64_t b = b0; b < b1; ++b) {
                       const int64_t from = std::clamp<int64_t>(first[b], 0, total);
                       const int64_t end =
                           b + 1 < bags ? std::clamp<int64_t>(first[b + 1], from, total) : total;
-                      T* row = y + b * n;
-                      int64_t count = 0;
+                      rows.clear();
+                      scales.clear();
                       for (int64_t i = from; i < end; ++i) {
                         if (at[i] == padding) continue;
-                        const T* x = w + at[i] * n;
+                        rows.push_back(at[i]);
+                        if (f) scales.push_back(f[i]);
                         bag[i] = b;
                         share[i] = 1;
-                        if (mode != BagMode::Max) {
-                          f ? k.add_scaled[I](row, x, static_cast<double>(f[i]), n)
-                            : k.add[static_cast<int>(weight.dtype())](row, x, n);
-                        } else if (count) {
-                          k.take_max[I](row, winner + b * n, x, at[i], n);
-                        } else {
-                          std::copy(x, x + n, row);
-                          std::fill(winner + b * n, winner + (b + 1) * n, at[i]);
-                        }
-                        ++count;
                       }
-                      if (mode != BagMode::Mean || count < 2) continue;
+                      const auto count = static_cast<int64_t>(rows.size());
+                      T* row = y + b * n;
+                      if (count == 0) continue;
+                      if (mode == BagMode::Max) {
+                        int64_t* won = which.data<int64_t>() + b * n;
+                        std::copy_n(w + rows[0] * n, n, row);
+                        std::fill_n(won, n, rows[0]);
+                        for (int64_t r : rows) k.take_max[I](row, won, w + r * n, r, n);
+                        continue;
+                      }
+                      k.sum_rows[I](row, w, rows.data(), f ? scales.data() : nullptr, count, n);
+                      if (mode == BagMode::Sum) continue;
                       for (int64_t c = 0; c < n; ++c) row[c] /= static_cast<T>(count);
                       for (int64_t i = from; i < end; ++i) share[i] /= static_cast<T>(count);
                     }
@@ -150,7 +153,8 @@ Tensor embedding_bag(const Tensor& weight, const Tensor& index, const Tensor& be
   Saved table_saved = factors.defined() ? save(weight) : Saved(),
         factors_saved = factors.defined() ? save(factors) : Saved();
   record(y, "EmbeddingBagBackward0", {&weight, &factors},
-         [=, weighted = factors.defined()](const Tensor& g, Sink& sink) {
+         [=, saved = save(at), weighted = factors.defined()](const Tensor& g, Sink& sink) {
+           Tensor at = saved();
            Tensor each = index_select(g, 0, shares.bag) * unsqueeze(shares.share, 1);
            if (weighted && sink.needs(1))
              sink.set(1, sum(each * index_select(table_saved(), 0, at), Dims{1}));
