@@ -173,7 +173,11 @@ def test_searchsorted(n):
         assert np.array_equal(got.numpy(), np.searchsorted(row, values, side))
 
 
-@pytest.mark.parametrize("shape", [(1, 3), (40, 3), (40, 16), (5, 200), (2, 9, 4), (4, 3, 1), (30, 3, 1), (2, 20, 1), (3, 21, 8, 9)])
+CLASSES = [(1, 3), (40, 3), (40, 16), (5, 200), (2, 9, 4), (4, 3, 1), (30, 3, 1), (2, 20, 1),
+           (3, 21, 8, 9)]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", CLASSES)
 def test_softmax_and_cross_entropy_of_few_and_many(shape):
     rng = np.random.default_rng(6)
     x = lampas.tensor(rng.standard_normal(shape), requires_grad=True)
