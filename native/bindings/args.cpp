@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "autograd/autograd.h"
 #include "bindings/generator.h"
 
 namespace lampas::py {
@@ -464,6 +465,18 @@ PyObject* Args::as_python(int i) const {
         break;
     }
   return Owned::share(o).release();
+}
+
+Tensor Args::target() const {
+  if (!in_place_) return {};
+  const Tensor& self = tensor(0);
+  if (!self.is_contiguous() || self.is_meta() || recording(self)) return {};
+  for (size_t i = 1; i < s_->params.size(); ++i) {
+    if (!v_[i] || !is_tensor(v_[i])) continue;
+    const Tensor& t = tensor_of(v_[i]);
+    if (recording(t) || t.storage_ref() == self.storage_ref()) return {};
+  }
+  return self;
 }
 
 PyObject* Args::call(PyObject* function) const {

@@ -97,6 +97,11 @@ class Args {
   // Puts another object (borrowed) in an argument's place.
   void replace(int i, PyObject* o) { v_[i] = o; }
 
+  // The first argument, where a call in place may write into it at once and return it: it lies in
+  // order, no graph is recorded and no other argument shares its memory. Undefined otherwise.
+  Tensor target() const;
+  void set_in_place() { in_place_ = true; }
+
   // Calls a Python function with the arguments that were given, each as its type says (an int for
   // an int-like, a tuple for ints); its own defaults stand for the others. `out` stays with the
   // caller.
@@ -112,6 +117,7 @@ class Args {
   PyObject* v_[kMaxArgs] = {};
   PyObject* const* spread_ = nullptr;  // ints given one by one
   Py_ssize_t spread_n_ = 0;
+  bool in_place_ = false;
 };
 
 using Function = PyObject* (*)(Args&);

@@ -16,7 +16,7 @@ Tensor masked_fill(const Args& a) {
 Tensor index_fill(const Args& a) {
   if (Operand v = a.operand(3); !v.is_tensor())
     ops::check_fits(v.scalar(), a.tensor(0).dtype(), "index_fill_");
-  return ops::index_fill(a.tensor(0), a.integer(1), a.tensor(2), a.operand(3));
+  return ops::index_fill(a.tensor(0), a.integer(1), a.tensor(2), a.operand(3), a.target());
 }
 
 PyObject* index_put_inplace(Args& a) {
@@ -59,7 +59,7 @@ PyObject* scatter(Args& a) {
     return wrap(ops::scatter_reduce(a.tensor(0), a.integer(1), a.tensor(2), values,
                                     reduce == "add" ? "sum" : "prod", true));
   }
-  return wrap(ops::scatter(a.tensor(0), a.integer(1), a.tensor(2), a.operand(3)));
+  return wrap(ops::scatter(a.tensor(0), a.integer(1), a.tensor(2), a.operand(3), a.target()));
 }
 PyObject* nonzero(Args& a) {
   if (a.flag(1)) return to_py(ops::nonzero_tuple(a.tensor(0)));
@@ -72,11 +72,12 @@ constexpr Definition kRows[] = {
      "Slices of a dimension by index."},
     {"index_add(Tensor input, int dim, Tensor index, Tensor source, *, Number alpha=1, Tensor? "
      "out=None)",
-     LAMPAS_FN(ops::index_add(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.number(4))),
+     LAMPAS_FN(ops::index_add(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.number(4),
+                              a.target())),
      kAll, "Slices of source added at index."},
     {"index_copy(Tensor input, int dim, Tensor index, Tensor source, *, Tensor? out=None)",
-     LAMPAS_FN(ops::index_copy(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3))), kAll,
-     "Slices of source written at index."},
+     LAMPAS_FN(ops::index_copy(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.target())),
+     kAll, "Slices of source written at index."},
     {"index_fill(Tensor input, int dim, Tensor index, Operand value)", LAMPAS_FN(index_fill(a)),
      kAll, "Slices at index filled."},
     {"index_put_(Tensor input, object indices, Tensor values, bool accumulate=False)",
@@ -93,8 +94,8 @@ constexpr Definition kRows[] = {
      "out=None)",
      scatter, kAll, nullptr},
     {"scatter_add(Tensor input, int dim, Tensor index, Tensor src, *, Tensor? out=None)",
-     LAMPAS_FN(ops::scatter_add(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3))), kAll,
-     "Elements of src added at index."},
+     LAMPAS_FN(ops::scatter_add(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.target())),
+     kAll, "Elements of src added at index."},
     {"scatter_reduce(Tensor input, int dim, Tensor index, Tensor src, str reduce, *, bool "
      "include_self=True, Tensor? out=None)",
      LAMPAS_FN(ops::scatter_reduce(a.tensor(0), a.integer(1), a.tensor(2), a.tensor(3), a.text(4),

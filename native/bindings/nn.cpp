@@ -4,6 +4,7 @@
 #include "autograd/autograd.h"
 #include "bindings/args.h"
 #include "bindings/module.h"
+#include "dispatch/dispatch.h"
 #include "ops/nn.h"
 #include "ops/ops.h"
 
@@ -204,22 +205,17 @@ Tensor nll(Args& a) {
 }
 
 // ---- embeddings, padding -----------------------------------------------------------------------
-Tensor embedding(Args& a) {
-  const Tensor &index = a.tensor(0), &weight = a.tensor(1);
-  int64_t n = weight.dim() ? weight.size(0) : 0, padding = -1;
+// The table that rows are looked up in: with long ones shortened in place, and as one whose
+// gradient is scaled, where that is asked for.
+Tensor looked_up(const Tensor& index, const Tensor& weight, const std::optional<double>& limit,
+                 double order, bool scale_by_frequency) {
   LAMPAS_CHECK(index.dtype() == DType::I64 || index.dtype() == DType::I32,
                "embedding: expected indices of type int64 or int32, got ",
                dtype_name(index.dtype()), ". Remedy: indices.long()");
-  if (auto p = a.integer_or(2)) {
-    LAMPAS_CHECK_KIND(Assertion, *p < n && *p >= -n, "Padding_idx must be within num_embeddings (",
-                      *p, " of ", n, ")");
-    padding = *p < 0 ? *p + n : *p;
-  }
-  if (auto limit = a.real_or(3)) {
+  if (limit) {
     // Rows that are looked up are scaled down to the norm, in place, outside the graph.
     GradGuard off(false);
     check_inplace(weight, "embedding with max_norm");
-    double order = a.real(4);
     Tensor flat = ops::plain(ops::to_dtype(index.alias(), DType::I64));
     for (int64_t i = 0; i < flat.numel(); ++i) {
       Tensor row = ops::select(weight.alias(), 0, flat.data<int64_t>()[i]);
@@ -228,18 +224,35 @@ Tensor embedding(Args& a) {
     }
     weight.bump_version();
   }
-  if (a.flag(5) && recording(weight)) {
-    // Each row's gradient is divided by how often it was looked up.
-    Tensor flat = ops::reshape(ops::to_dtype(index.alias(), DType::I64), Dims{-1});
-    Tensor count = ops::index_add(ops::zeros(Dims{n}, weight.dtype()), 0, flat,
-                                  ops::ones(flat.sizes(), weight.dtype()), 1);
-    Tensor scale = ops::div(1.0, ops::clamp(count, Scalar(1), {}));
-    Tensor rows = weight.alias();
-    record(rows, "ScaleGradByFreqBackward", {&weight},
-           [scale](const Tensor& g) { return ops::mul(g, ops::unsqueeze(scale, 1)); });
-    return ops::embedding(rows, index, padding);
-  }
-  return ops::embedding(weight, index, padding);
+  if (!scale_by_frequency || !recording(weight)) return weight;
+  // Each row's gradient is divided by how often it was looked up.
+  Tensor flat = ops::reshape(ops::to_dtype(index.alias(), DType::I64), Dims{-1});
+  Tensor count = ops::index_add(ops::zeros(Dims{weight.size(0)}, weight.dtype()), 0, flat,
+                                ops::ones(flat.sizes(), weight.dtype()), 1);
+  Tensor scale = ops::div(1.0, ops::clamp(count, Scalar(1), {}));
+  Tensor rows = weight.alias();
+  record(rows, "ScaleGradByFreqBackward", {&weight},
+         [scale](const Tensor& g) { return ops::mul(g, ops::unsqueeze(scale, 1)); });
+  return rows;
+}
+int64_t padding_of(const std::optional<int64_t>& p, const Tensor& weight) {
+  const int64_t n = weight.dim() ? weight.size(0) : 0;
+  LAMPAS_CHECK_KIND(Assertion, !p || (*p < n && *p >= -n),
+                    "Padding_idx must be within num_embeddings (", p.value_or(0), " of ", n, ")");
+  return !p ? -1 : *p < 0 ? *p + n : *p;
+}
+Tensor embedding(Args& a) {
+  const Tensor &index = a.tensor(0), &weight = a.tensor(1);
+  const int64_t padding = padding_of(a.integer_or(2), weight);
+  return ops::embedding(looked_up(index, weight, a.real_or(3), a.real(4), a.flag(5)), index,
+                        padding);
+}
+Tensor embedding_bag(Args& a) {
+  const Tensor &index = a.tensor(0), &weight = a.tensor(1);
+  const int64_t padding = padding_of(a.integer_or(6), weight);
+  return ops::embedding_bag(looked_up(index, weight, a.real_or(7), a.real(8), a.flag(9)), index,
+                            a.tensor(2), a.integer(3), static_cast<ops::BagMode>(a.integer(4)),
+                            a.tensor(5), padding);
 }
 Tensor one_hot(const Tensor& t, int64_t classes) {
   LAMPAS_CHECK(t.dtype() == DType::I64,
@@ -259,7 +272,12 @@ Tensor one_hot(const Tensor& t, int64_t classes) {
   }
   Dims shape = t.sizes();
   shape.push_back(classes);
-  return ops::scatter(ops::zeros(shape, DType::I64, t.device()), -1, ops::unsqueeze(t, -1), 1);
+  Tensor y = ops::zeros(shape, DType::I64, t.device());
+  constexpr int64_t one = 1;
+  if (y.numel() && !y.is_meta())
+    dispatch().index.scatter(y.data(), &one, ops::plain(t).data<int64_t>(), t.numel(), 1, classes,
+                             0, sizeof one);
+  return y;
 }
 // Without a graph.
 Tensor padded(const Tensor& x, const Dims& pad, const Scalar& value) {
@@ -416,6 +434,10 @@ constexpr Definition kRows[] = {
     {"embedding(Tensor input, Tensor weight, int? padding_idx=None, float? max_norm=None, float "
      "norm_type=2.0, bool scale_grad_by_freq=False, bool sparse=False)",
      LAMPAS_FN(embedding(a)), kFunction, "Rows of weight by index."},
+    {"_embedding_bag(Tensor input, Tensor weight, Tensor begin, int total, int mode, Tensor? "
+     "factors=None, int? padding_idx=None, float? max_norm=None, float norm_type=2.0, bool "
+     "scale_grad_by_freq=False)",
+     LAMPAS_FN(embedding_bag(a)), kFunction, "Sums, means or maxima (mode 0, 1, 2) of rows."},
     {"one_hot(Tensor tensor, int num_classes=-1)", LAMPAS_FN(one_hot(a.tensor(0), a.integer(1))),
      kFunction, "A 1 at each index, zeros elsewhere."},
     {"constant_pad_nd(Tensor input, int[] pad, Number value=0)",

@@ -123,6 +123,7 @@ PyObject* invoke(const OpInfo& op, const Overload& o, Args& a) {
   if (op.inplace) {
     const Tensor& self = a.tensor(0);
     check_inplace(self, op.name.c_str());
+    a.set_in_place();
     Owned result(checked(o.call(a)));
     ops::assign_inplace(self, tensor_of(result.get()), op.name.c_str());
     return Owned::share(a.object(0)).release();

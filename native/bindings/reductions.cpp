@@ -67,13 +67,6 @@ Tensor nan_sum(Args& a, bool mean) {
 
 Tensor logit_sum(Args& a) { return ops::logsumexp(a.tensor(0), a.ints(1), a.flag(2)); }
 
-bool equal(const Tensor& a, const Tensor& b) {
-  if (!(a.sizes() == b.sizes())) return false;
-  GradGuard off(false);
-  Tensor r = ops::all(ops::eq(a, b));
-  return *r.data<bool>();
-}
-
 // |a - b| <= atol + rtol * |b|, infinities equal to themselves.
 Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
   LAMPAS_CHECK(a.dtype() == b.dtype(), dtype_name(a.dtype()), " did not match ",
@@ -165,7 +158,7 @@ constexpr Definition kRows[] = {
        bool widen = is_integral(x.dtype()) && (a.ints(1).empty() || x.sizes() != a.ints(1));
        return wrap(ops::sum_to_size(widen ? ops::to_dtype(x, DType::I64) : x, a.ints(1)));
      }, kMethod, "Summed down to a shape that broadcasts to this one."},
-    {"equal(Tensor input, Tensor other)", LAMPAS_FN(equal(a.tensor(0), a.tensor(1))), kBoth, "Whether both have the same shape and elements."},
+    {"equal(Tensor input, Tensor other)", LAMPAS_FN(ops::equal(a.tensor(0), a.tensor(1))), kBoth, "Whether both have the same shape and elements."},
     {"isclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", LAMPAS_FN(isclose(a.tensor(0), a.tensor(1), a.real(2), a.real(3), a.flag(4))), kBoth, "Where |input - other| <= atol + rtol * |other|."},
     {"allclose(Tensor input, Tensor other, float rtol=1e-05, float atol=1e-08, bool equal_nan=False)", LAMPAS_FN(allclose(a)), kBoth, "Whether all elements are close."},
 };

@@ -13,10 +13,10 @@ PyObject* pair(const char* type, const std::vector<Tensor>& r) {
 }
 
 // What was asked for, alone or as a tuple.
-PyObject* unique_result(const ops::Unique& u, bool inverse, bool counts) {
+PyObject* unique_result(const ops::Unique& u) {
   std::vector<Tensor> r{u.values};
-  if (inverse) r.push_back(u.inverse);
-  if (counts) r.push_back(u.counts);
+  if (u.inverse.defined()) r.push_back(u.inverse);
+  if (u.counts.defined()) r.push_back(u.counts);
   return r.size() == 1 ? wrap(r[0]) : to_py(r);
 }
 PyObject* unique(Args& a) {
@@ -26,29 +26,9 @@ PyObject* unique(Args& a) {
     for (int64_t i = 0; i < x.dim(); ++i)
       LAMPAS_CHECK(i == d || x.size(i) > 0, "unique: dimension ", i, " of shape ", x.sizes(),
                    " is empty: there is nothing by which slices along ", d, " could differ");
-    return unique_result(ops::unique_rows(x, d), a.flag(2), a.flag(3));
+    return unique_result(ops::unique_rows(x, d, a.flag(2), a.flag(3)));
   }
-  return unique_result(ops::unique(a.tensor(0)), a.flag(2), a.flag(3));
-}
-PyObject* unique_consecutive(Args& a) {
-  const Tensor& x = a.tensor(0);
-  auto dim = a.integer_or(3);
-  if (!dim || x.dim() == 1) return unique_result(ops::unique_consecutive(x), a.flag(1), a.flag(2));
-  // Slices that differ from the one before start a run.
-  int64_t d = wrap_dim(*dim, x.dim()), n = x.size(d);
-  Tensor rows = ops::reshape(ops::contiguous(ops::transpose(x.alias(), d, 0)), Dims{n, -1});
-  Tensor starts = ops::ones(Dims{std::min<int64_t>(n, 1)}, DType::Bool);
-  if (n > 1)
-    starts = ops::cat(
-        {starts, ops::any(ops::ne(ops::narrow(rows, 0, 1, n - 1), ops::narrow(rows, 0, 0, n - 1)),
-                          Dims{1})},
-        0);
-  ops::Unique u;
-  Tensor first = ops::nonzero_tuple(starts)[0];
-  u.values = ops::index_select(x, d, first);
-  u.inverse = ops::sub(ops::cumsum(ops::to_dtype(starts, DType::I64), 0), 1);
-  u.counts = ops::bincount(u.inverse, Tensor(), 0);
-  return unique_result(u, a.flag(1), a.flag(2));
+  return unique_result(ops::unique(a.tensor(0), a.flag(2), a.flag(3)));
 }
 
 PyObject* median(Args& a, bool skip_nan) {
@@ -120,7 +100,11 @@ constexpr Definition kRows[] = {
      unique, kBoth, "Distinct values, sorted."},
     {"unique_consecutive(Tensor input, bool return_inverse=False, bool return_counts=False, int? "
      "dim=None)",
-     unique_consecutive, kBoth, "One of each run of equal values."},
+     [](Args& a) {
+       return unique_result(
+           ops::unique_consecutive(a.tensor(0), a.integer_or(3), a.flag(1), a.flag(2)));
+     },
+     kBoth, "One of each run of equal values."},
     {"searchsorted(Tensor sorted_sequence, Operand input, *, bool out_int32=False, bool "
      "right=False, str? side=None, Tensor? sorter=None, Tensor? out=None)",
      LAMPAS_FN(search(a, a.tensor(0), a.operand(1), 2)), kFunction,

@@ -244,6 +244,8 @@ constexpr Definition kRows[] = {
     {"concatenate(Tensor[] tensors, int dim=0, *, Tensor? out=None)", LAMPAS_FN(ops::cat(a.tensors(0), a.integer(1))), kFunction, "Tensors joined along a dimension."},
     {"stack(Tensor[] tensors, int dim=0, *, Tensor? out=None)", LAMPAS_FN(ops::stack(a.tensors(0), a.integer(1))), kFunction, "Tensors of one shape joined along a new dimension."},
     {"flip(Tensor input, int[1]* dims)", LAMPAS_FN(ops::flip(a.tensor(0), a.ints(1))), kBoth, "Reversed along dimensions; a copy."},
+    {"triu(Tensor input, int diagonal=0, *, Tensor? out=None)", LAMPAS_FN(ops::triangle(a.tensor(0), a.integer(1), true)), kAll, "The elements on and above a diagonal of the last two dimensions, zeros elsewhere."},
+    {"tril(Tensor input, int diagonal=0, *, Tensor? out=None)", LAMPAS_FN(ops::triangle(a.tensor(0), a.integer(1), false)), kAll, "The elements on and below a diagonal of the last two dimensions, zeros elsewhere."},
     {"roll(Tensor input, int[1] shifts, int[1] dims=[])", LAMPAS_FN(ops::roll(a.tensor(0), a.ints(1), a.ints(2))), kBoth, "Shifted around along dimensions."},
     {"repeat(Tensor input, int[]* repeats)", LAMPAS_FN(ops::repeat(a.tensor(0), a.ints(1))), kMethod, "Tiled along each dimension."},
 

@@ -15,6 +15,7 @@ namespace kernels {
   void fill_gemm(Table&);      \
   void fill_grid(Table&);      \
   void fill_groups(Table&);    \
+  void fill_index(Table&);     \
   void fill_optim(Table&);     \
   void fill_pointwise(Table&); \
   void fill_pool(Table&);      \
@@ -30,6 +31,7 @@ namespace kernels {
     fill_gemm(t);              \
     fill_grid(t);              \
     fill_groups(t);            \
+    fill_index(t);             \
     fill_optim(t);             \
     fill_pointwise(t);         \
     fill_pool(t);              \

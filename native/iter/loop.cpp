@@ -103,7 +103,7 @@ Loop::Tile Loop::choose_tile(DType compute, DType result) const {
   const int64_t buffered = kBufferBytes / widest;
   if (transposes && rows >= 8 && inner >= 8)
     return {std::min(rows, kTileRows), std::min(inner, buffered / kTileRows)};
-  if (direct && inner >= buffered) return {1, std::min(inner, kDirect)};
+  if (direct && inner >= buffered / 8) return {1, std::min(inner, kDirect)};
   if (inner >= buffered / 2) return {1, std::min(inner, buffered)};
   return {std::clamp<int64_t>(buffered / inner, 1, rows), inner};
 }

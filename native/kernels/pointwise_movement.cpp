@@ -38,19 +38,20 @@ void copy_strided(void* to, int64_t to_step, const void* from, int64_t from_step
       return;
     }
     auto copy = [&](int64_t d_step, int64_t s_step) __attribute__((always_inline)) {
+#pragma GCC ivdep
       for (int64_t i = 0; i < n; ++i) std::memcpy(d + i * d_step, s + i * s_step, sizeof(T));
     };
-    if (from_step == 0) {
-      T v;
-      std::memcpy(&v, s, sizeof v);
-      for (int64_t i = 0; i < n; ++i) std::memcpy(d + i * to_step, &v, sizeof v);
-    } else if (to_step == size && from_step == 2 * size) {
-      copy(size, 2 * size);
-    } else if (to_step == size) {
-      copy(size, from_step);
-    } else {
+    // Constant steps become vectors.
+    if (to_step != size)
       copy(to_step, from_step);
-    }
+    else if (from_step == 0)
+      copy(size, 0);
+    else if (from_step == 2 * size)
+      copy(size, 2 * size);
+    else if (from_step == -size)
+      copy(size, -size);
+    else
+      copy(size, from_step);
   });
 }
 

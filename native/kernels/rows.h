@@ -29,15 +29,9 @@ struct RowsTable {
                                  const void* x, const void* weight, double mean, double rstd,
                                  int64_t n, bool rms);
 
-  // Cross-entropy of one row of logits, from log_sum = log(sum(exp(x))), which is written too:
-  //   loss = hit * (log_sum - x[target]) + even * sum_j weight[j] * (log_sum - x[j])
-  // weight null: ones. Without smoothing `even` is 0; `hit` holds the target's own weight.
-  void (*cross_entropy[2])(void* loss, void* log_sum, const void* x, const void* weight, int64_t n,
-                           int64_t target, double hit, double even);
-  // dx of hit * loss term and even * loss term as above, both already times the loss's gradient.
-  void (*cross_entropy_backward[2])(void* dx, const void* x, const void* log_sum,
-                                    const void* weight, int64_t n, int64_t target, double hit,
-                                    double even);
+  // Cross-entropy of one row of logits: log(sum(exp(x))) - x[target]. Writes softmax(x) to `prob`,
+  // from which the gradient is prob - 1 at the target and prob elsewhere; null where not wanted.
+  double (*cross_entropy[2])(void* prob, const void* x, int64_t n, int64_t target);
 };
 
 }  // namespace lampas::kernels

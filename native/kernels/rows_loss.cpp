@@ -5,59 +5,29 @@ namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
 template <class T>
-void cross_entropy(void* loss, void* log_sum, const void* in, const void* weight, int64_t n,
-                   int64_t target, double hit, double even) {
-  const T *x = static_cast<const T*>(in), *w = static_cast<const T*>(weight);
+double cross_entropy(void* out, const void* in, int64_t n, int64_t target) {
+  T* prob = static_cast<T*>(out);
+  const T* x = static_cast<const T*>(in);
   const T m = row_max(x, n);
-  const double total =
-      lane_sum<T>(n, [&](int64_t i) LAMPAS_LAMBDA { return exp_falling(x[i] - m); });
-  const double top = static_cast<double>(m), log_total = std::log(total);
-  double l = hit * (log_total - (static_cast<double>(x[target]) - top));
-  if (even != 0) {
-    double rest[2];
-    if (w)
-      lane_sums<T>(rest, n,
-                   [&](int64_t i) LAMPAS_LAMBDA { return Sums<T, 2>{{w[i] * (x[i] - m), w[i]}}; });
-    else
-      lane_sums<T>(rest, n, [&](int64_t i) LAMPAS_LAMBDA { return Sums<T, 2>{{x[i] - m, T(1)}}; });
-    l += even * (rest[1] * log_total - rest[0]);
-  }
-  *static_cast<T*>(loss) = static_cast<T>(l);
-  *static_cast<T*>(log_sum) = static_cast<T>(top + log_total);
-}
-
-template <class T>
-void cross_entropy_backward(void* out, const void* in, const void* log_sum, const void* weight,
-                            int64_t n, int64_t target, double hit, double even) {
-  T* dx = static_cast<T*>(out);
-  const T *x = static_cast<const T*>(in), *w = static_cast<const T*>(weight);
-  const T shift = *static_cast<const T*>(log_sum);
-  double weights = static_cast<double>(n);
-  if (w && even != 0) weights = static_cast<double>(reduce_line<SumOp>(w, n));
-  const T scale = static_cast<T>(hit + even * weights), part = static_cast<T>(even);
-  if (even == 0) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) dx[i] = exp_falling(x[i] - shift) * scale;
-  } else if (w) {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) dx[i] = exp_falling(x[i] - shift) * scale - part * w[i];
+  double total;
+  if (prob) {
+    total = lane_sum<T>(n, [&](int64_t i) LAMPAS_LAMBDA {
+      const T e = exp_falling(x[i] - m);
+      prob[i] = e;
+      return e;
+    });
+    const T scale = static_cast<T>(1 / total);
+    for (int64_t i = 0; i < n; ++i) prob[i] *= scale;
   } else {
-#pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) dx[i] = exp_falling(x[i] - shift) * scale - part;
+    total = lane_sum<T>(n, [&](int64_t i) LAMPAS_LAMBDA { return exp_falling(x[i] - m); });
   }
-  dx[target] -= static_cast<T>(hit);
-}
-
-template <class T, int I>
-void fill_type(RowsTable& t) {
-  t.cross_entropy[I] = cross_entropy<T>;
-  t.cross_entropy_backward[I] = cross_entropy_backward<T>;
+  return std::log(total) - (static_cast<double>(x[target]) - static_cast<double>(m));
 }
 }  // namespace
 
 void fill_rows_loss(RowsTable& t) {
-  fill_type<float, 0>(t);
-  fill_type<double, 1>(t);
+  t.cross_entropy[0] = cross_entropy<float>;
+  t.cross_entropy[1] = cross_entropy<double>;
 }
 
 }  // namespace lampas::kernels::LAMPAS_ISA

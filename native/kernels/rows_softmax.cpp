@@ -81,8 +81,7 @@ void softmax_cols(void* out, const void* in, int64_t n, int64_t cols, int64_t st
         total[k] += static_cast<double>(e);
       }
     }
-    for (int64_t k = 0; k < w; ++k)
-      last[k] = static_cast<T>(kLog ? std::log(total[k]) : 1 / total[k]);
+    for (int64_t k = 0; k < w; ++k) last[k] = static_cast<T>(kLog ? log_(total[k]) : 1 / total[k]);
     for (int64_t i = 0; i < n; ++i) {
       const T* p = x + i * stride + c;
       T* q = y + i * stride + c;

@@ -13,6 +13,7 @@
 #include "kernels/gemm.h"
 #include "kernels/grid.h"
 #include "kernels/groups.h"
+#include "kernels/index.h"
 #include "kernels/optim.h"
 #include "kernels/pointwise.h"
 #include "kernels/pool.h"
@@ -30,6 +31,7 @@ struct Table {
   GroupTable groups;         // normalisation over groups of channels
   ChannelTable channels;     // normalisation over channels
   ConvTable conv;            // convolutions
+  IndexTable index;          // elements chosen by positions
   PoolTable pool;            // pooling
   PointwiseTable pointwise;  // elementwise loops, casts, strided copies
   RecurrentTable recurrent;  // steps of recurrent layers

@@ -14,32 +14,19 @@
 namespace lampas::ops {
 
 namespace {
-template <class T>
-auto number(T v) {
-  if constexpr (std::is_same_v<T, f16> || std::is_same_v<T, bf16>)
-    return to_float(v);
-  else
-    return v;
-}
-// The first place in a sorted row whose element is not less than v (right: is greater). NaN
-// compares with nothing: as a value it belongs at the end.
-template <class T>
-int64_t first_not_before(const T* row, int64_t n, T v, bool right) {
-  if constexpr (std::is_same_v<T, c64> || std::is_same_v<T, c128>) {
-    return 0;
-  } else {
-    auto key = number(v);
-    int64_t low = 0, high = n;
-    while (low < high) {
-      int64_t middle = low + (high - low) / 2;
-      auto e = number(row[middle]);
-      if (right ? e > key : e >= key)
-        high = middle;
-      else
-        low = middle + 1;
-    }
-    return low;
+// The first place in a sorted row whose element is not less than v (kRight: is greater). NaN
+// compares with nothing: as a value it belongs at the end. No processor foretells which half is
+// next: compilers shall not branch on it.
+template <bool kRight, class T>
+int64_t first_not_before(const T* row, int64_t n, T v) {
+  auto before = [v](T e) { return !(kRight ? e > v : e >= v); };
+  if (n == 0) return 0;
+  const T* at = row;
+  for (; n > 1; n -= n / 2) {
+    const T* half = at + n / 2;
+    at = __builtin_expect_with_probability(before(half[-1]), 1, 0.5) ? half : at;
   }
+  return at - row + before(*at);
 }
 }  // namespace
 
@@ -70,15 +57,20 @@ Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool
   LAMPAS_CHECK_KIND(NotImplemented, !is_complex(s.dtype()),
                     "\"searchsorted\" not implemented for '", dtype_name(s.dtype()),
                     "': complex numbers have no order");
+  if (is_half(s.dtype())) s = to_dtype(s, DType::F32), v = to_dtype(v, DType::F32);
   if (!s.is_meta() && !v.is_meta())
     for_dtype(s.dtype(), [&]<class T>(Type<T>) {
-      const T *p = s.data<T>(), *q = v.data<T>();
-      parallel_ranges(v.numel(), 4096, [&](int64_t b, int64_t e) {
-        for (int64_t i = b; i < e; ++i) {
-          const T* row = p + (shared ? 0 : i / per * n);
-          y.data<int64_t>()[i] = first_not_before(row, n, q[i], right);
-        }
-      });
+      if constexpr (std::is_arithmetic_v<T>) {
+        const T *p = s.data<T>(), *q = v.data<T>();
+        auto* place = y.data<int64_t>();
+        auto search = [=]<bool kRight>(std::bool_constant<kRight>, int64_t b, int64_t e) {
+          for (int64_t i = b; i < e; ++i)
+            place[i] = first_not_before<kRight>(shared ? p : p + i / per * n, n, q[i]);
+        };
+        parallel_ranges(v.numel(), 4096, [&](int64_t b, int64_t e) {
+          right ? search(std::true_type(), b, e) : search(std::false_type(), b, e);
+        });
+      }
     });
   return int32 ? to_dtype(y, DType::I32) : y;
 }
@@ -90,22 +82,29 @@ Tensor bincount(const Tensor& x, const Tensor& weights, int64_t minlength) {
   LAMPAS_CHECK(x.dim() == 1 && x.dtype() != DType::Bool,
                "bincount only supports 1-d non-negative integral inputs.");
   LAMPAS_CHECK(minlength >= 0, "minlength should be >= 0");
-  Tensor at = plain(to_dtype(x.alias(), DType::I64));
+  auto number = [](const Tensor& t) { return load_scalar(t.dtype(), t.data()).to_int(); };
   int64_t size = minlength;
-  for (int64_t i = 0; i < at.numel(); ++i) {
-    LAMPAS_CHECK(at.data<int64_t>()[i] >= 0,
+  if (x.numel()) {
+    LAMPAS_CHECK(number(amin(x.alias(), {}, false)) >= 0,
                  "bincount only supports 1-d non-negative integral inputs.");
-    size = std::max(size, at.data<int64_t>()[i] + 1);
+    size = std::max(size, number(amax(x.alias(), {}, false)) + 1);
   }
   if (!weights.defined()) {
-    Tensor y = zeros(Dims{size}, DType::I64);
-    for (int64_t i = 0; i < at.numel(); ++i) ++y.data<int64_t>()[at.data<int64_t>()[i]];
+    Tensor y = zeros(Dims{size}, DType::I64), from = plain(x);
+    auto* count = y.data<int64_t>();
+    for_dtype(x.dtype(), [&]<class T>(Type<T>) {
+      if constexpr (std::is_integral_v<T>) {
+        const T* p = from.data<T>();
+        for (int64_t i = 0, n = from.numel(); i < n; ++i) ++count[p[i]];
+      }
+    });
     return y;
   }
   LAMPAS_CHECK(weights.dim() == 1 && weights.numel() == x.numel(),
                "weights should be 1-d and have the same length as input");
   DType d = weights.dtype() == DType::F32 ? DType::F32 : DType::F64;
-  return index_add(zeros(Dims{size}, d), 0, at, to_dtype(weights.alias(), d), 1);
+  return index_add(zeros(Dims{size}, d), 0, to_dtype(x.alias(), DType::I64),
+                   to_dtype(weights.alias(), d), 1);
 }
 
 Tensor histc(const Tensor& x, int64_t bins, double low, double high) {

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "autograd/autograd.h"
+#include "dispatch/dispatch.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
@@ -73,12 +74,15 @@ Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const C
             int64_t ignore) {
   Picked p{empty(Dims{c.n * c.inner}, x.dtype()), empty(Dims{c.n * c.inner}, x.dtype()), 0};
   const T *v = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
+  T *loss = p.loss.data<T>(), *used = p.weight.data<T>();
   const auto* t = target.data<int64_t>();
+  int64_t counted = 0;
+  double total = 0;
   for (int64_t i = 0; i < c.n; ++i)
     for (int64_t k = 0; k < c.inner; ++k) {
       int64_t at = i * c.inner + k, label = t[at];
       if (label == ignore) {
-        p.loss.data<T>()[at] = p.weight.data<T>()[at] = 0;
+        loss[at] = used[at] = 0;
         continue;
       }
       LAMPAS_CHECK_INDEX(label >= 0 && label < c.classes, "Target ", label,
@@ -87,10 +91,12 @@ Picked pick(const Tensor& x, const Tensor& target, const Tensor& weight, const C
                          "). Remedy: check the labels, or give the last layer as many outputs as "
                          "there are classes");
       T wt = w ? w[label] : T(1);
-      p.weight.data<T>()[at] = wt;
-      p.loss.data<T>()[at] = -v[(i * c.classes + label) * c.inner + k] * wt;
-      p.total += static_cast<double>(wt);
+      used[at] = wt;
+      loss[at] = -v[(i * c.classes + label) * c.inner + k] * wt;
+      if (w) total += static_cast<double>(wt);
+      ++counted;
     }
+  p.total = w ? total : static_cast<double>(counted);
   return p;
 }
 
@@ -124,12 +130,12 @@ Tensor unpick(const Tensor& g, const Tensor& target, const Tensor& weights, cons
   Tensor flat = plain(expand(g.alias(), target.sizes()));
   const auto* t = target.data<int64_t>();
   auto run = [&]<class T>(Type<T>) {
+    const T *grad = flat.data<T>(), *used = weights.data<T>();
+    T* to = out.data<T>();
     for (int64_t i = 0; i < c.n; ++i)
       for (int64_t k = 0; k < c.inner; ++k) {
         int64_t at = i * c.inner + k;
-        if (t[at] != ignore)
-          out.data<T>()[(i * c.classes + t[at]) * c.inner + k] =
-              -flat.data<T>()[at] * weights.data<T>()[at];
+        if (t[at] != ignore) to[(i * c.classes + t[at]) * c.inner + k] = -grad[at] * used[at];
       }
   };
   g.dtype() == DType::F64 ? run(Type<double>()) : run(Type<float>());
@@ -190,48 +196,27 @@ Tensor nll_loss(const Tensor& x0, const Tensor& target0, const Tensor& weight0, 
 }
 
 namespace {
-// Logits to losses in one pass, class dimension last; keeps softmax for backward.
+// Logits to losses in one pass, class dimension last; keeps softmax for backward where `prob` is
+// defined.
 template <class T>
-void fused_forward(const Tensor& x, const Tensor& target, const Tensor& weight, int64_t ignore,
-                   double smoothing, const Tensor& prob, Picked& p) {
-  int64_t rows = x.size(0), n = x.size(1);
-  const T *v = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
+void fused_forward(const Tensor& x, const Tensor& target, int64_t ignore, const Tensor& prob,
+                   Picked& p) {
+  const int64_t rows = x.size(0), n = x.size(1);
+  const auto row = dispatch().rows.cross_entropy[std::is_same_v<T, double>];
+  const T* v = x.data<T>();
   const auto* t = target.data<int64_t>();
-  T* q = prob.data<T>();
-  double weight_sum = static_cast<double>(n);
+  T *q = prob.defined() ? prob.data<T>() : nullptr, *loss = p.loss.data<T>(),
+    *weight = p.weight.data<T>();
   parallel_ranges(
       rows, std::max<int64_t>(1, 8192 / std::max<int64_t>(n, 1)), [&](int64_t b, int64_t e) {
         for (int64_t i = b; i < e; ++i) {
-          const T* row = v + i * n;
-          T* out = q + i * n;
-          T top = row[0];
-          for (int64_t j = 1; j < n; ++j) top = row[j] > top || row[j] != row[j] ? row[j] : top;
-          double total = 0;
-          for (int64_t j = 0; j < n; ++j) {
-            out[j] = std::exp(row[j] - top);
-            total += static_cast<double>(out[j]);
-          }
-          double log_total = std::log(total) + static_cast<double>(top);
-          T scale = static_cast<T>(1 / total);
-          for (int64_t j = 0; j < n; ++j) out[j] *= scale;
-          T wt = 0, loss = 0;
-          if (t[i] != ignore) {
-            wt = w ? w[t[i]] : T(1);
-            double l = (log_total - static_cast<double>(row[t[i]])) * static_cast<double>(wt);
-            if (smoothing > 0) {
-              double even = 0;
-              for (int64_t j = 0; j < n; ++j)
-                even += (log_total - static_cast<double>(row[j])) *
-                        (w ? static_cast<double>(w[j]) : 1.0);
-              l = (1 - smoothing) * l + smoothing / weight_sum * even;
-            }
-            loss = static_cast<T>(l);
-          }
-          p.weight.data<T>()[i] = wt;
-          p.loss.data<T>()[i] = loss;
+          const bool counts = t[i] != ignore;
+          const double l = row(q ? q + i * n : nullptr, v + i * n, n, counts ? t[i] : 0);
+          loss[i] = counts ? static_cast<T>(l) : T(0);
+          weight[i] = counts ? T(1) : T(0);
         }
       });
-  for (int64_t i = 0; i < rows; ++i) p.total += static_cast<double>(p.weight.data<T>()[i]);
+  for (int64_t i = 0; i < rows; ++i) p.total += static_cast<double>(weight[i]);
 }
 
 template <class T>
@@ -255,13 +240,14 @@ void fused_backward(const Tensor& dx, const Tensor& prob, const Tensor& target, 
 
 // Indices over [N, C] logits without weights or smoothing: the case of every training loop.
 Tensor fused(const Tensor& x, const Tensor& target, Reduction reduction, int64_t ignore) {
-  Tensor xc = plain(x), prob = empty(x.sizes(), x.dtype());
+  Tensor xc = plain(x), prob;
+  if (recording(x)) prob = empty(x.sizes(), x.dtype());
   int64_t rows = x.size(0);
   Picked p{empty(Dims{rows}, x.dtype()), empty(Dims{rows}, x.dtype()), 0};
   if (out_of_range(target, x.size(1), ignore))
     pick_any(xc, target, Tensor(), Classes{rows, x.size(1), 1}, ignore);  // raises
-  x.dtype() == DType::F64 ? fused_forward<double>(xc, target, Tensor(), ignore, 0, prob, p)
-                          : fused_forward<float>(xc, target, Tensor(), ignore, 0, prob, p);
+  x.dtype() == DType::F64 ? fused_forward<double>(xc, target, ignore, prob, p)
+                          : fused_forward<float>(xc, target, ignore, prob, p);
   Tensor y;
   {
     GradGuard off(false);
@@ -325,9 +311,13 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const Tensor& weight
          " for input of shape ", x.sizes(), ")", kLabelHint);
   Classes c = check_classes(x, target, weight, "cross_entropy");
   check_labels(target, "cross_entropy");
-  bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 &&
-                (x.dtype() == DType::F32 || x.dtype() == DType::F64) && x.size(0) > 0 &&
-                !x.is_meta();
+  // Few classes of many rows are quicker by columns, as log_softmax() does them.
+  constexpr int64_t kFew = 16;
+  bool simple = x.dim() == 2 && !weight.defined() && smoothing == 0 && is_floating(x.dtype()) &&
+                x.numel() > 0 && !x.is_meta() && (x.size(1) >= kFew || x.size(0) < kFew);
+  if (simple && is_half(x.dtype()))
+    return to_dtype(cross_entropy(to_dtype(x, DType::F32), target, weight, reduction, ignore, 0),
+                    x.dtype());
   if (simple) return fused(x, plain(to_dtype(target.alias(), DType::I64)), reduction, ignore);
   Tensor l = log_softmax(x, dim);
   Tensor hit = nll_loss(l, target, weight, reduction, ignore);

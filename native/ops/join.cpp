@@ -15,7 +15,8 @@ namespace {
 // An empty 1-d tensor fits anything: programs start from torch.tensor([]) and cat to it.
 bool is_nothing(const Tensor& t) { return t.dim() == 1 && t.numel() == 0; }
 
-// Contiguous tensors of one dtype: rows of bytes side by side.
+// Contiguous tensors of one dtype: rows of bytes side by side. Worth it for rows of some bytes.
+constexpr int64_t kRowBytes = 32;
 void join_rows(const std::vector<Tensor>& parts, const Tensor& out, int64_t dim) {
   int64_t outer = 1, item = itemsize(out.dtype());
   for (int64_t d = 0; d < dim; ++d) outer *= out.size(d);
@@ -68,6 +69,10 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) {
     parts.push_back(t);
     rows &= t.is_contiguous() && t.dtype() == dtype;
   }
+  // A single element of a part lies between its neighbours' ones, say: a strided copy of each part.
+  int64_t inner = itemsize(dtype);
+  for (int64_t d = dim + 1; d < model->dim(); ++d) inner *= model->size(d);
+  rows &= dim == 0 || inner * sizes[dim] >= kRowBytes * static_cast<int64_t>(parts.size());
   Tensor out = empty(sizes, dtype, model->device());
   if (!out.is_meta() && out.numel()) {
     if (rows) {
@@ -121,27 +126,44 @@ Tensor flip(const Tensor& x, IntSpan dims) {
   }
   Tensor out = empty(x.sizes(), x.dtype(), x.device());
   if (!x.is_meta() && x.numel()) {
+    // From the last element of flipped dimensions, in steps back.
+    Dims strides = x.strides();
+    int64_t first = x.offset();
+    for (size_t d = 0; d < strides.size(); ++d) {
+      if (!flips[d]) continue;
+      first += (x.sizes()[d] - 1) * strides[d];
+      strides[d] = -strides[d];
+    }
+    copy_raw(out, x.alias(x.sizes(), strides, first));
+  }
+  if (recording(x))
+    record(out, "FlipBackward0", {&x}, [d = Dims(dims)](const Tensor& g) { return flip(g, d); });
+  return out;
+}
+
+Tensor triangle(const Tensor& x, int64_t diagonal, bool upper) {
+  LAMPAS_CHECK(x.dim() >= 2, upper ? "triu" : "tril",
+               ": input tensor must have at least 2 dimensions, got shape ", x.sizes());
+  Tensor out = empty(x.sizes(), x.dtype(), x.device());
+  if (!x.is_meta() && x.numel()) {
     Tensor from = plain(x);
-    // Blocks behind the innermost flipped dimension move whole.
-    int64_t last = x.dim() - 1, block = 1;
-    while (last >= 0 && !flips[last]) block *= x.size(last--);
-    int64_t bytes = block * itemsize(x.dtype()), count = x.numel() / block;
-    Dims strides = contiguous_strides(x.sizes());
+    const int64_t n = x.size(-2), m = x.size(-1), item = itemsize(x.dtype());
+    const int64_t first = std::clamp(upper ? diagonal : std::min(diagonal, m) + 1, -n, m);
     auto *to = static_cast<char*>(out.data()), *src = static_cast<char*>(from.data());
-    parallel_ranges(count, std::max<int64_t>(1, (1 << 15) / block), [&](int64_t b, int64_t e) {
-      for (int64_t i = b; i < e; ++i) {
-        int64_t rest = i * block, source = 0;
-        for (int64_t d = 0; d <= last; ++d) {
-          int64_t at = rest / strides[d];
-          rest %= strides[d];
-          source += (flips[d] ? x.size(d) - 1 - at : at) * strides[d];
-        }
-        std::memcpy(to + i * bytes, src + source * itemsize(x.dtype()), static_cast<size_t>(bytes));
+    parallel_ranges(x.numel() / m, std::max<int64_t>(1, (1 << 16) / m), [&](int64_t b, int64_t e) {
+      for (int64_t r = b; r < e; ++r) {
+        const int64_t cut = std::clamp<int64_t>(r % n + first, 0, m) * item, row = m * item;
+        const int64_t begin = upper ? cut : 0, end = upper ? row : cut;
+        char* at = to + r * row;
+        std::memset(at, 0, static_cast<size_t>(begin));
+        std::memcpy(at + begin, src + r * row + begin, static_cast<size_t>(end - begin));
+        std::memset(at + end, 0, static_cast<size_t>(row - end));
       }
     });
   }
   if (recording(x))
-    record(out, "FlipBackward0", {&x}, [d = Dims(dims)](const Tensor& g) { return flip(g, d); });
+    record(out, upper ? "TriuBackward0" : "TrilBackward0", {&x},
+           [diagonal, upper](const Tensor& g) { return triangle(g, diagonal, upper); });
   return out;
 }
 

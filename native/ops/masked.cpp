@@ -1,47 +1,78 @@
 // Masks: where they are true, and elements chosen by them.
+#include <atomic>
+
 #include "autograd/autograd.h"
+#include "dispatch/dispatch.h"
 #include "iter/loop.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
-#include "ops/join.h"
-#include "ops/types.h"
+#include "ops/pointwise.h"
 #include "ops/views.h"
+#include "runtime/pool.h"
 
 namespace lampas::ops {
 
 // ---- nonzero -----------------------------------------------------------------------------------
-std::vector<Tensor> nonzero_tuple(const Tensor& x) {
-  Tensor flat = plain(x);
-  std::vector<int64_t> at;
-  for_dtype(x.dtype(), [&]<class T>(Type<T>) {
-    const T* p = flat.data<T>();
-    for (int64_t i = 0; i < flat.numel(); ++i) {
-      bool hit;
-      if constexpr (std::is_same_v<T, f16> || std::is_same_v<T, bf16>)
-        hit = (p[i].bits & 0x7fff) != 0;
-      else
-        hit = p[i] != T(0);
-      if (hit) at.push_back(i);
+namespace {
+struct Mask {
+  Tensor bytes;  // contiguous, of type bool
+  Dims shape;
+  int64_t total;
+  const uint8_t* data() const { return bytes.data<uint8_t>(); }
+};
+Mask mask_of(const Tensor& x) {
+  Mask m{plain(x.dtype() == DType::Bool ? x : ne(x.alias(), 0)), x.sizes(), 0};
+  const uint8_t* p = m.data();
+  std::atomic<int64_t> total = 0;
+  parallel_ranges(x.numel(), 1 << 17,
+                  [&](int64_t b, int64_t e) { total += dispatch().index.count(p + b, e - b); });
+  m.total = total;
+  return m;
+}
+
+// Coordinate d of the k-th hit to to[d][k * step].
+void coordinates(const Mask& m, int64_t* const* to, int64_t step) {
+  const auto& k = dispatch().index;
+  size_t last = m.shape.size() - 1;  // a row runs along the last dimension of several elements
+  while (last > 0 && m.shape[last] == 1) --last;
+  const int64_t row = m.shape[last];
+  Dims at(m.shape.size(), 0);
+  const uint8_t* p = m.data();
+  for (int64_t done = 0; done < m.total; p += row) {
+    const int64_t hits = last == 0 ? m.total : k.count(p, row);
+    k.places(to[last] + done * step, step, p, hits);
+    for (size_t d = 0; d < at.size(); ++d)
+      for (int64_t i = done; d != last && i < done + hits; ++i) to[d][i * step] = at[d];
+    done += hits;
+    for (size_t d = last; d-- > 0;) {
+      if (++at[d] < m.shape[d]) break;
+      at[d] = 0;
     }
-  });
-  auto n = static_cast<int64_t>(at.size());
-  std::vector<Tensor> out;
-  Dims strides = contiguous_strides(x.sizes());
-  for (int64_t d = 0; d < x.dim(); ++d) {
-    Tensor t = empty(Dims{n}, DType::I64);
-    auto* q = t.data<int64_t>();
-    for (int64_t i = 0; i < n; ++i) q[i] = at[static_cast<size_t>(i)] / strides[d] % x.size(d);
-    out.push_back(t);
   }
-  if (x.dim() == 0) out.push_back(zeros(Dims{n}, DType::I64));
+}
+}  // namespace
+
+std::vector<Tensor> nonzero_tuple(const Tensor& x) {
+  Mask m = mask_of(x);
+  if (x.dim() == 0) return {zeros(Dims{m.total}, DType::I64)};
+  std::vector<Tensor> out;
+  std::vector<int64_t*> to;
+  for (int64_t d = 0; d < x.dim(); ++d) {
+    out.push_back(empty(Dims{m.total}, DType::I64));
+    to.push_back(out.back().data<int64_t>());
+  }
+  coordinates(m, to.data(), 1);
   return out;
 }
 
 Tensor nonzero(const Tensor& x) {
-  auto columns = nonzero_tuple(x);
-  if (x.dim() == 0) return empty(Dims{columns[0].numel(), 0}, DType::I64);
-  return stack(columns, 1);
+  Mask m = mask_of(x);
+  Tensor out = empty(Dims{m.total, x.dim()}, DType::I64);
+  std::vector<int64_t*> to;
+  for (int64_t d = 0; d < x.dim(); ++d) to.push_back(out.data<int64_t>() + d);
+  if (x.dim()) coordinates(m, to.data(), x.dim());
+  return out;
 }
 
 namespace {

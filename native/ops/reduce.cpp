@@ -1,5 +1,6 @@
 #include "ops/reduce.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 #include "ops/join.h"
 #include "ops/pointwise.h"
 #include "ops/promote.h"
+#include "ops/types.h"
 #include "ops/views.h"
 #include "runtime/pool.h"
 
@@ -262,6 +264,44 @@ Tensor any(const Tensor& x, const OptDims& dims, bool keepdim) {
   Tensor y = reduce_raw(Reduce::Any, x, dims, keepdim, false);
   return x.dtype() == DType::U8 ? to_dtype(y, DType::U8) : y;
 }
+namespace {
+template <class T>
+bool same(T a, T b) {
+  return a == b;
+}
+// Half types by their bits: no NaN, and the same or both zero.
+template <class T>
+bool same_half(T a, T b, unsigned infinity) {
+  const unsigned size = a.bits & 0x7fffu, other = b.bits & 0x7fffu;
+  return size <= infinity && (a.bits == b.bits || (size | other) == 0);
+}
+bool same(f16 a, f16 b) { return same_half(a, b, 0x7c00); }
+bool same(bf16 a, bf16 b) { return same_half(a, b, 0x7f80); }
+}  // namespace
+
+bool equal(const Tensor& a, const Tensor& b) {
+  if (!(a.sizes() == b.sizes())) return false;
+  const DType dtype = promote(a.dtype(), b.dtype());
+  Tensor x = plain(to_dtype(a.alias(), dtype)), y = plain(to_dtype(b.alias(), dtype));
+  std::atomic<bool> all = true;
+  for_dtype(dtype, [&]<class T>(Type<T>) {
+    const T *p = x.data<T>(), *q = y.data<T>();
+    parallel_ranges(x.numel(), 1 << 16, [&](int64_t begin, int64_t end) {
+      constexpr int64_t kBlock = 64;  // elements between looks at the result
+      int64_t i = begin;
+      bool equal = true;
+      for (; equal && i + kBlock <= end; i += kBlock) {
+        int differ = 0;
+        for (int64_t k = i; k < i + kBlock; ++k) differ |= !same(p[k], q[k]);
+        equal = differ == 0 && all.load(std::memory_order_relaxed);
+      }
+      for (; equal && i < end; ++i) equal = same(p[i], q[i]);
+      if (!equal) all.store(false, std::memory_order_relaxed);
+    });
+  });
+  return all;
+}
+
 bool any_equal(const Tensor& x, const Scalar& value) {
   GradGuard off(false);
   Tensor y = any(eq(x, value));

@@ -47,6 +47,8 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim);
 
 // Sums `x` down to `sizes`, to which those of x must be the expansion.
 Tensor sum_to_size(const Tensor& x, IntSpan sizes);
+// Whether both have one shape and equal elements; looks no further than the first difference.
+bool equal(const Tensor& a, const Tensor& b);
 bool any_equal(const Tensor& x, const Scalar& value);
 
 }  // namespace lampas::ops

@@ -1,57 +1,45 @@
 #include <cmath>
+#include <limits>
 
 #include "autograd/autograd.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
 #include "ops/pointwise.h"
+#include "ops/positions.h"
+#include "ops/types.h"
 #include "ops/views.h"
 
 namespace lampas::ops {
 
 namespace {
+// What a product or extreme of nothing is, as a value of the type.
+Scalar neutral(DType d, const std::string& reduce) {
+  if (reduce == "prod") return 1;
+  const bool most = reduce == "amin";
+  if (is_floating(d)) return most ? INFINITY : -INFINITY;
+  Scalar limit;
+  for_dtype(d, [&]<class T>(Type<T>) {
+    if constexpr (std::is_integral_v<T>)
+      limit = static_cast<int64_t>(most ? std::numeric_limits<T>::max()
+                                        : std::numeric_limits<T>::lowest());
+  });
+  return limit;
+}
+
 // The reduced values, without a graph: extremes and products one element at a time, in index order.
 Tensor combine(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
                const std::string& reduce, bool include_self) {
   GradGuard off(false);
-  Tensor y = contiguous(clone(x.alias()));
+  Tensor y = include_self ? contiguous(clone(x.alias()))
+                          : scatter(x.alias(), dim, index, neutral(x.dtype(), reduce));
   if (x.is_meta()) return y;
-  double start = reduce == "prod" ? 1 : reduce == "amax" ? -INFINITY : INFINITY;
-  bool integer = is_integral(x.dtype());
-  Tensor touched =
-      scatter(zeros(x.sizes(), DType::Bool), dim, index, ones(index.sizes(), DType::Bool));
-  if (!include_self && !integer) y = where(touched, full_like(y, start), y);
-  Tensor at = plain(to_dtype(index.alias(), DType::I64)), s = source.alias();
-  for (int64_t d = 0; d < std::min(at.dim(), s.dim()); ++d) s = narrow(s, d, 0, at.size(d));
-  s = contiguous(s);
-  Tensor fresh = include_self ? Tensor() : clone(touched);
-  Dims strides = contiguous_strides(x.sizes()), shape = at.sizes();
-  const int item = itemsize(x.dtype());
-  auto *out = static_cast<char*>(y.data()), *in = static_cast<char*>(s.data());
-  for (int64_t i = 0; i < at.numel(); ++i) {
-    int64_t rest = i, where = 0;
-    for (size_t d = shape.size(); d-- > 0;) {
-      int64_t c = rest % shape[d];
-      rest /= shape[d];
-      where += (static_cast<int64_t>(d) == dim ? at.data<int64_t>()[i] : c) * strides[d];
-    }
-    if (shape.empty()) where = 0;
-    Scalar a = load_scalar(x.dtype(), out + where * item),
-           b = load_scalar(x.dtype(), in + i * item), r;
-    if (fresh.defined() && fresh.data<bool>()[where]) {
-      fresh.data<bool>()[where] = false;
-      r = b;
-    } else if (reduce == "prod") {
-      r = integer ? Scalar(a.to_int() * b.to_int()) : Scalar(a.to_double() * b.to_double());
-    } else if (integer) {
-      r = Scalar(reduce == "amax" ? std::max(a.to_int(), b.to_int())
-                                  : std::min(a.to_int(), b.to_int()));
-    } else {
-      double u = a.to_double(), v = b.to_double();
-      r = Scalar(u != u || v != v ? NAN : reduce == "amax" ? std::max(u, v) : std::min(u, v));
-    }
-    r.store(x.dtype(), out + where * item);
-  }
+  using kernels::Combine;
+  combine_raw(y, dim, index, source,
+              reduce == "prod"   ? Combine::Product
+              : reduce == "amax" ? Combine::Max
+                                 : Combine::Min,
+              "scatter_reduce");
   return y;
 }
 }  // namespace
@@ -62,14 +50,14 @@ Tensor scatter_reduce(const Tensor& x, int64_t dim, const Tensor& index, const T
                    reduce == "amin",
                "reduce argument must be either sum, prod, mean, amax or amin, got ", reduce);
   dim = wrap_dim(dim, x.dim());
-  // Also checks shapes, types and ranges.
-  Tensor summed = scatter_add(include_self ? x : scatter(x, dim, index, 0), dim, index, source);
-  if (reduce == "sum") return summed;
-  DType count_type = is_floating(x.dtype()) ? x.dtype() : DType::I64;
-  Tensor base = ones(x.sizes(), count_type, x.device());
-  if (!include_self) base = scatter(base, dim, index, 0);
-  Tensor count = scatter_add(base, dim, index, ones(index.sizes(), count_type, x.device()));
-  if (reduce == "mean") {
+  check_scatter(x, dim, index, source, "scatter_reduce");
+  if (reduce == "sum" || reduce == "mean") {
+    Tensor summed = scatter_add(include_self ? x : scatter(x, dim, index, 0), dim, index, source);
+    if (reduce == "sum") return summed;
+    DType count_type = is_floating(x.dtype()) ? x.dtype() : DType::I64;
+    Tensor base = ones(x.sizes(), count_type, x.device());
+    if (!include_self) base = scatter(base, dim, index, 0);
+    Tensor count = scatter_add(base, dim, index, ones(index.sizes(), count_type, x.device()));
     count = clamp(count, Scalar(1), {});
     return is_integral(x.dtype()) ? to_dtype(floor_divide(summed, count), x.dtype())
                                   : div(summed, count);

@@ -12,10 +12,10 @@
 namespace lampas::ops {
 
 namespace {
-// Runs `row(out, a, b)` over rows of the last dimension of contiguous tensors.
+// Runs `row(out, a, b)` over rows of n elements of contiguous tensors.
 template <class F>
-void for_rows(const Tensor& out, const Tensor& a, const Tensor& b, const F& row) {
-  int64_t n = out.dim() ? out.size(-1) : 1, count = n ? out.numel() / n : 0;
+void for_rows(const Tensor& out, const Tensor& a, const Tensor& b, int64_t n, const F& row) {
+  const int64_t count = out.numel() / n;
   const int64_t bytes = n * itemsize(out.dtype());
   auto *y = static_cast<char*>(out.data()), *p = static_cast<char*>(a.data()),
        *q = b.defined() ? static_cast<char*>(b.data()) : nullptr;
@@ -28,6 +28,58 @@ void for_rows(const Tensor& out, const Tensor& a, const Tensor& b, const F& row)
 
 int index_of(DType d) { return d == DType::F64; }
 
+// Runs `cols(out, a, b, n, width, inner)` over strips of columns of contiguous [outer, n, inner].
+template <class F>
+void for_cols(const Tensor& out, const Tensor& a, const Tensor& b, int64_t n, int64_t inner,
+              const F& cols) {
+  constexpr int64_t kStrip = 128;
+  const int64_t item = itemsize(out.dtype()), width = std::max(kStrip, 8192 / n / kStrip * kStrip),
+                across = (inner - 1) / width + 1;
+  auto *y = static_cast<char*>(out.data()), *p = static_cast<char*>(a.data()),
+       *q = b.defined() ? static_cast<char*>(b.data()) : nullptr;
+  parallel_for(out.numel() / (n * inner) * across, [&](int64_t t) {
+    const int64_t c = t % across * width, at = (t / across * n * inner + c) * item;
+    cols(y + at, p + at, q + at, n, std::min(width, inner - c), inner);
+  });
+}
+
+// A function along one dimension, by rows or by columns, whichever are long enough to be worth it.
+template <class Row, class Cols>
+Tensor along(const Tensor& a, const Tensor& b, int64_t dim, const Row& row, const Cols& cols) {
+  constexpr int64_t kShort = 16, kNarrow = 8;  // rows of so few elements, so few columns
+  const int64_t n = a.dim() ? a.size(dim) : 1;
+  int64_t inner = 1;
+  for (int64_t d = dim + 1; d < a.dim(); ++d) inner *= a.size(d);
+  if (a.numel() == 0) return empty(a.sizes(), a.dtype());
+  if (inner >= kNarrow) {
+    Tensor y = empty(a.sizes(), a.dtype());
+    for_cols(y, plain(a), b.defined() ? plain(b) : b, n, inner, cols);
+    return y;
+  }
+  const bool few = inner == 1 && n < kShort && a.numel() / n >= kShort;
+  auto turned = [&](const Tensor& t) {  // rows of n, or columns of n where rows are short
+    if (!t.defined()) return t;
+    if (inner > 1) return plain(transpose(t.alias(), dim, -1));
+    Tensor rows = reshape(t.alias(), Dims{-1, n});
+    return plain(few ? transpose(rows, 0, 1) : rows);
+  };
+  Tensor p = turned(a), q = turned(b);
+  if (inner > 1) {
+    Tensor y = empty(p.sizes(), a.dtype());
+    for_rows(y, p, q, n, row);
+    return contiguous(transpose(y, dim, -1));
+  }
+  Tensor y = empty(a.sizes(), a.dtype());
+  if (few) {
+    Tensor columns = empty(p.sizes(), a.dtype());
+    for_cols(columns, p, q, n, p.size(1), cols);
+    copy_raw(y.alias(Dims{p.size(1), n}, Dims{n, 1}, y.offset()), transpose(columns, 0, 1));
+  } else {
+    for_rows(y, p, q, n, row);
+  }
+  return y;
+}
+
 Tensor softmax_any(const Tensor& x0, int64_t dim, std::optional<DType> dtype, bool log);
 
 Tensor softmax_backward(const Tensor& g, const Tensor& y, int64_t dim, bool log) {
@@ -39,14 +91,11 @@ Tensor softmax_backward(const Tensor& g, const Tensor& y, int64_t dim, bool log)
   if (is_half(y.dtype()))
     return to_dtype(softmax_backward(to_dtype(g, DType::F32), to_dtype(y, DType::F32), dim, log),
                     y.dtype());
-  bool last = y.dim() == 0 || dim == y.dim() - 1;
-  Tensor gc = contiguous(last ? g : transpose(g, dim, -1)),
-         yc = contiguous(last ? y.alias() : transpose(y.alias(), dim, -1));
-  Tensor dx = empty(yc.sizes(), y.dtype());
   const auto& k = dispatch().rows;
-  auto fn = (log ? k.log_softmax_backward : k.softmax_backward)[index_of(y.dtype())];
-  for_rows(dx, gc, yc, [&](void* o, const void* a, const void* b, int64_t n) { fn(o, a, b, n); });
-  return last ? dx : transpose(dx, dim, -1);
+  const int type = index_of(y.dtype());
+  auto row = (log ? k.log_softmax_backward : k.softmax_backward)[type];
+  auto cols = (log ? k.log_softmax_backward_cols : k.softmax_backward_cols)[type];
+  return along(g, y, dim, row, cols);
 }
 
 Tensor softmax_any(const Tensor& x0, int64_t dim, std::optional<DType> dtype, bool log) {
@@ -62,15 +111,15 @@ Tensor softmax_any(const Tensor& x0, int64_t dim, std::optional<DType> dtype, bo
     GradGuard off(false);
     y = to_dtype(softmax_any(to_dtype(x.alias(), DType::F32), dim, {}, log), x.dtype());
   } else {
-    bool last = x.dim() == 0 || dim == x.dim() - 1;
-    Tensor c = plain(last ? x.alias() : transpose(x.alias(), dim, -1));
-    y = empty(c.sizes(), x.dtype());
     const auto& k = dispatch().rows;
-    auto fn = (log ? k.log_softmax : k.softmax)[index_of(x.dtype())];
-    if (y.numel())
-      for_rows(y, c, Tensor(),
-               [&](void* o, const void* a, const void*, int64_t n) { fn(o, a, n); });
-    if (!last) y = contiguous(transpose(y, dim, -1).alias());
+    const int type = index_of(x.dtype());
+    auto row = (log ? k.log_softmax : k.softmax)[type];
+    auto cols = (log ? k.log_softmax_cols : k.softmax_cols)[type];
+    y = along(
+        x, Tensor(), dim, [row](void* o, const void* a, const void*, int64_t n) { row(o, a, n); },
+        [cols](void* o, const void* a, const void*, int64_t n, int64_t width, int64_t stride) {
+          cols(o, a, n, width, stride);
+        });
   }
   if (recording(x))
     record(y, log ? "LogSoftmaxBackward0" : "SoftmaxBackward0", {&x},

@@ -4,18 +4,22 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <exception>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <numeric>
 
 #include "autograd/autograd.h"
 #include "ops/copy.h"
 #include "ops/create.h"
 #include "ops/indexing.h"
+#include "ops/join.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/types.h"
 #include "ops/views.h"
+#include "runtime/allocator.h"
 #include "runtime/pool.h"
 
 namespace lampas::ops {
@@ -69,12 +73,21 @@ Tensor place(const Rows& r, const Tensor& x, int64_t k, const Tensor& flat) {
   shape[shape.size() - 1] = k;
   return contiguous(transpose(reshape(flat, shape), r.dim, -1));
 }
+// Tasks must not throw: what one does for want of memory waits for the others.
 template <class F>
 void each_row(const Rows& r, const F& f) {
+  std::mutex mutex;
+  std::exception_ptr failed;
   parallel_ranges(r.rows, std::max<int64_t>(1, 4096 / std::max<int64_t>(r.n, 1)),
                   [&](int64_t b, int64_t e) {
-                    for (int64_t i = b; i < e; ++i) f(i);
+                    try {
+                      for (int64_t i = b; i < e; ++i) f(i);
+                    } catch (...) {
+                      std::lock_guard lock(mutex);
+                      failed = std::current_exception();
+                    }
                   });
+  if (failed) std::rethrow_exception(failed);
 }
 
 // Keys with their places: comparing neighbours in memory beats comparing through indices.
@@ -88,7 +101,7 @@ constexpr auto less = [](const auto& a, const auto& b) { return a.key < b.key; }
 
 // By the keys' bytes, from the last to the first; bytes that all keys share are passed over.
 template <class K>
-void radix_sort(std::vector<Item<K>>& v) {
+void radix_sort(Buffer<Item<K>>& v) {
   using U = std::make_unsigned_t<K>;
   constexpr size_t kBytes = sizeof(K);
   auto byte = [](const Item<K>& item, size_t i) {
@@ -98,7 +111,7 @@ void radix_sort(std::vector<Item<K>>& v) {
   std::array<std::array<size_t, 256>, kBytes> counts{};
   for (const Item<K>& item : v)
     for (size_t i = 0; i < kBytes; ++i) ++counts[i][byte(item, i)];
-  std::vector<Item<K>> other(v.size());
+  Buffer<Item<K>> other(v.size());
   for (size_t i = 0; i < kBytes; ++i) {
     if (counts[i][byte(v[0], i)] == v.size()) continue;
     std::array<size_t, 256> next;
@@ -110,10 +123,11 @@ void radix_sort(std::vector<Item<K>>& v) {
 
 // Equal keys may change places unless `stable`. In rows of less than kLong elements they do so as
 // in PyTorch, whose sort is the library's, and up to 16 elements they never do.
+constexpr int64_t kLong = 32768, kShort = 200;
+bool by_bytes(int64_t n, bool stable) { return n >= (stable ? kShort : kLong); }
 template <class K>
-void sort_items(std::vector<Item<K>>& v, bool stable) {
-  constexpr size_t kLong = 32768, kShort = 200;
-  if (v.size() >= (stable ? kShort : kLong))
+void sort_items(Buffer<Item<K>>& v, bool stable) {
+  if (by_bytes(static_cast<int64_t>(v.size()), stable))
     radix_sort(v);
   else if (stable)
     std::stable_sort(v.begin(), v.end(), less);
@@ -127,10 +141,21 @@ Item<Key<T>> item_of(const T* row, int64_t at, bool descending) {
   return {descending ? ~k : k, at};
 }
 template <class T>
-std::vector<Item<Key<T>>> items_of(const T* row, int64_t n, bool descending = false) {
-  std::vector<Item<Key<T>>> v(static_cast<size_t>(n));
+Buffer<Item<Key<T>>> items_of(const T* row, int64_t n, bool descending = false) {
+  Buffer<Item<Key<T>>> v(static_cast<size_t>(n));
   for (int64_t j = 0; j < n; ++j) v[static_cast<size_t>(j)] = item_of(row, j, descending);
   return v;
+}
+
+// Elements of one byte are their own places among 256 counts.
+template <class T>
+void order_bytes(const T* row, int64_t n, bool descending, int64_t* to) {
+  const int flip = (std::is_signed_v<T> ? 128 : 0) ^ (descending ? 255 : 0);
+  auto byte = [flip](T v) { return static_cast<size_t>(static_cast<uint8_t>(v) ^ flip); };
+  std::array<int64_t, 256> next{};
+  for (int64_t j = 0; j < n; ++j) ++next[byte(row[j])];
+  std::exclusive_scan(next.begin(), next.end(), next.begin(), int64_t{0});
+  for (int64_t j = 0; j < n; ++j) to[next[byte(row[j])]++] = j;
 }
 
 Tensor order(const Tensor& x, int64_t dim, bool descending, bool stable) {
@@ -139,9 +164,12 @@ Tensor order(const Tensor& x, int64_t dim, bool descending, bool stable) {
   if (x.is_meta()) return place(r, x, r.n, at);
   for_ordered(x.dtype(), "sort", [&]<class T>(Type<T>) {
     each_row(r, [&](int64_t i) {
-      auto v = items_of(r.x.data<T>() + i * r.n, r.n, descending);
-      sort_items(v, stable);
+      const T* row = r.x.data<T>() + i * r.n;
       int64_t* to = at.data<int64_t>() + i * r.n;
+      if constexpr (sizeof(T) == 1)
+        if (by_bytes(r.n, stable)) return order_bytes(row, r.n, descending, to);
+      auto v = items_of(row, r.n, descending);
+      sort_items(v, stable);
       for (const auto& item : v) *to++ = item.at;
     });
   });
@@ -165,7 +193,7 @@ std::vector<Tensor> sort(const Tensor& x, int64_t dim, bool descending, bool sta
 namespace {
 // The worst of `heap` gives way to `item`: the hole sinks to a leaf by the worse child, then rises.
 template <class K>
-void replace_worst(std::vector<Item<K>>& heap, const Item<K>& item) {
+void replace_worst(Buffer<Item<K>>& heap, const Item<K>& item) {
   size_t n = heap.size(), hole = 0;
   for (size_t child; (child = 2 * hole + 1) < n; hole = child) {
     if (child + 1 < n && !less(heap[child + 1], heap[child])) ++child;
@@ -176,14 +204,15 @@ void replace_worst(std::vector<Item<K>>& heap, const Item<K>& item) {
   heap[hole] = item;
 }
 
-// Whether one of `n` elements might come before `worst`; NaN always might.
+// Whether one of kBlock elements might come before `worst`; NaN always might.
+constexpr int kBlock = 32;
 template <class T>
-bool any_beyond(const T* x, int n, T worst, bool largest) {
+bool any_beyond(const T* x, T worst, bool largest) {
   int found = 0;
   if (largest)
-    for (int i = 0; i < n; ++i) found |= !(x[i] <= worst);
+    for (int i = 0; i < kBlock; ++i) found |= !(x[i] <= worst);
   else
-    for (int i = 0; i < n; ++i) found |= !(x[i] >= worst);
+    for (int i = 0; i < kBlock; ++i) found |= !(x[i] >= worst);
   return found != 0;
 }
 
@@ -191,7 +220,7 @@ bool any_beyond(const T* x, int n, T worst, bool largest) {
 // are compared with its worst alone. Else by partition. Equal elements come in the order that these
 // algorithms leave them in.
 template <class T>
-std::vector<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest) {
+Buffer<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest) {
   auto v = items_of(x, k * 64 > n ? n : k, largest);
   if (k * 64 > n) {
     std::nth_element(v.begin(), v.begin() + k - 1, v.end(), less);
@@ -199,11 +228,10 @@ std::vector<Item<Key<T>>> best_of(const T* x, int64_t n, int64_t k, bool largest
     return v;
   }
   std::make_heap(v.begin(), v.end(), less);
-  constexpr int64_t kBlock = 32;
   for (int64_t j = k; j < n; j += kBlock) {
-    int64_t end = std::min(n, j + kBlock);
+    const int64_t end = std::min(n, j + kBlock);
     if constexpr (std::is_arithmetic_v<T>)
-      if (!any_beyond(x + j, static_cast<int>(end - j), x[v.front().at], largest)) continue;
+      if (end - j == kBlock && !any_beyond(x + j, x[v.front().at], largest)) continue;
     for (int64_t i = j; i < end; ++i)
       if (const auto item = item_of(x, i, largest); less(item, v.front())) replace_worst(v, item);
   }
@@ -234,7 +262,7 @@ namespace {
 // Quickselect with the median of three as pivot, as in Numerical Recipes: v[k] is what sorting
 // would put there.
 template <class K>
-void select_item(std::vector<Item<K>>& v, int64_t k) {
+void select_item(Buffer<Item<K>>& v, int64_t k) {
   auto at = [&](int64_t i) -> Item<K>& { return v[static_cast<size_t>(i)]; };
   auto in_place = [&](int64_t i, int64_t j) {
     if (less(at(j), at(i))) std::swap(at(i), at(j));
@@ -299,25 +327,41 @@ std::vector<Tensor> kthvalue(const Tensor& x, int64_t k, int64_t dim, bool keepd
                      keepdim);
 }
 
+namespace {
+// Of equal middle values, the place of the one that a stable sort would put there. Keys alone are
+// moved about.
+template <class T>
+int64_t median_place(const T* row, int64_t n, bool skip_nan) {
+  using K = Key<T>;
+  constexpr bool floats = is_floating(dtype_of<T>::value);
+  Buffer<K> v(static_cast<size_t>(n));
+  for (int64_t j = 0; j < n; ++j) v[static_cast<size_t>(j)] = key(row[j]);
+  auto nth = [&](K wanted, int64_t k) {
+    for (int64_t j = 0;; ++j)
+      if (key(row[j]) == wanted && k-- == 0) return j;
+  };
+  constexpr K nan = std::numeric_limits<K>::max();
+  const int64_t numbers = floats ? n - std::count(v.begin(), v.end(), nan) : n;
+  if (numbers < n && (!skip_nan || numbers == 0)) return nth(nan, 0);
+  const int64_t k = (numbers - 1) / 2;
+  std::nth_element(v.begin(), v.begin() + k, v.end());
+  const K middle = v[static_cast<size_t>(k)];
+  return nth(middle, std::count(v.begin(), v.begin() + k, middle));
+}
+}  // namespace
+
 std::vector<Tensor> median(const Tensor& x, int64_t dim, bool keepdim, bool skip_nan) {
   Rows r = rows_of(x, dim);
   check_row(r, "median");
   check_not_bool(x, "median");
-  const bool floats = is_floating(x.dtype());
-  auto middle = [skip_nan, floats]<class V>(V& v) {
-    using K = decltype(v[0].key);
-    auto nan = [floats](const auto& i) { return floats && i.key == std::numeric_limits<K>::max(); };
-    auto first_nan = std::find_if(v.begin(), v.end(), nan);
-    int64_t numbers = std::count_if(v.begin(), v.end(), std::not_fn(nan));
-    if (first_nan != v.end() && (!skip_nan || numbers == 0)) return first_nan->at;
-    auto at = v.begin() + (numbers - 1) / 2;
-    // Of equal ones, the one that a stable sort would put there.
-    std::nth_element(v.begin(), at, v.end(), [](const auto& a, const auto& b) {
-      return a.key < b.key || (a.key == b.key && a.at < b.at);
+  Tensor places = empty(Dims{r.rows}, DType::I64, x.device());
+  if (!x.is_meta())
+    for_ordered(x.dtype(), "median", [&]<class T>(Type<T>) {
+      each_row(r, [&](int64_t i) {
+        places.data<int64_t>()[i] = median_place(r.x.data<T>() + i * r.n, r.n, skip_nan);
+      });
     });
-    return at->at;
-  };
-  return with_values(x, dim, pick_each(r, x, "median", middle), keepdim);
+  return with_values(x, dim, place(r, x, 1, places), keepdim);
 }
 
 Tensor median(const Tensor& x, bool skip_nan) {
@@ -353,66 +397,63 @@ std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim) {
 
 // ---- sets --------------------------------------------------------------------------------------
 namespace {
-// From an order of n items and `differs(a, b)` of items: each item's group, and the groups' first
-// items.
-template <class Differs>
-Unique groups(int64_t n, const int64_t* order, const Dims& shape, std::vector<int64_t>& first,
-              const Differs& differs) {
+// Slices of x along a dimension, one for each run that begins where `starts` is true.
+Unique runs(const Tensor& x, int64_t dim, const Tensor& starts, bool inverse, bool counts) {
+  Tensor first = nonzero_tuple(starts)[0];
   Unique u;
-  u.inverse = empty(shape, DType::I64);
-  std::vector<int64_t> counts;
-  for (int64_t i = 0; i < n; ++i) {
-    if (i == 0 || differs(order[i - 1], order[i])) {
-      first.push_back(order[i]);
-      counts.push_back(0);
-    }
-    ++counts.back();
-    u.inverse.data<int64_t>()[order[i]] = static_cast<int64_t>(counts.size()) - 1;
+  u.values = index_select(x, dim, first);
+  if (inverse) u.inverse = sub(cumsum(to_dtype(starts, DType::I64), 0), 1);
+  if (counts && first.numel()) {
+    Tensor end = full(Dims{1}, starts.numel(), DType::I64);
+    u.counts = sub(cat({narrow(first, 0, 1, first.numel() - 1), end}, 0), first);
+  } else if (counts) {
+    u.counts = first;
   }
-  u.counts = empty(Dims{static_cast<int64_t>(counts.size())}, DType::I64);
-  std::copy(counts.begin(), counts.end(), u.counts.data<int64_t>());
   return u;
 }
-Tensor index_of(const std::vector<int64_t>& v) {
-  Tensor t = empty(Dims{static_cast<int64_t>(v.size())}, DType::I64);
-  std::copy(v.begin(), v.end(), t.data<int64_t>());
-  return t;
+
+// Where the rows of [n, ...] differ from the one before; no NaN equals another.
+Tensor run_starts(const Tensor& x) {
+  const int64_t n = x.size(0);
+  Tensor starts = ones(Dims{std::min<int64_t>(n, 1)}, DType::Bool);
+  if (n < 2) return starts;
+  Tensor differ = ne(narrow(x, 0, 1, n - 1), narrow(x, 0, 0, n - 1));
+  if (x.dim() > 1) differ = any(reshape(differ, Dims{n - 1, -1}), Dims{1});
+  return cat({starts, differ}, 0);
 }
-Unique unique_in_order(const Tensor& flat, const int64_t* order, const Dims& shape) {
-  std::vector<int64_t> first;
-  Unique u;
-  for_ordered(flat.dtype(), "unique", [&]<class T>(Type<T>) {
-    const T* p = flat.data<T>();
-    u = groups(flat.numel(), order, shape, first, [&](int64_t a, int64_t b) {
-      const auto u1 = key(p[a]);
-      // No NaN equals another.
-      return u1 != key(p[b]) ||
-             (is_floating(dtype_of<T>::value) && u1 == std::numeric_limits<Key<T>>::max());
-    });
-  });
-  u.values = index_select(flat, 0, index_of(first));
-  return u;
+
+// From numbers by place in an order to numbers by place in what was ordered.
+void restore_order(Tensor& inverse, const Tensor& order, const Dims& shape) {
+  if (inverse.defined())
+    inverse = reshape(scatter(empty(order.sizes(), DType::I64), 0, order, inverse), shape);
 }
 }  // namespace
 
-Unique unique(const Tensor& x) {
-  Tensor flat = reshape(contiguous(x.alias()), Dims{-1}), at = order(flat, 0, false, true);
-  return unique_in_order(flat, at.data<int64_t>(), x.sizes());
+Unique unique(const Tensor& x, bool inverse, bool counts) {
+  Tensor flat = reshape(plain(x), Dims{-1}), at = order(flat, 0, false, true);
+  Tensor sorted = index_select(flat, 0, at);
+  Unique u = runs(sorted, 0, run_starts(sorted), inverse, counts);
+  restore_order(u.inverse, at, x.sizes());
+  return u;
 }
 
-Unique unique_consecutive(const Tensor& x) {
-  Tensor flat = reshape(contiguous(x.alias()), Dims{-1}),
-         at = arange(0, flat.numel(), 1, DType::I64);
-  return unique_in_order(flat, at.data<int64_t>(), x.sizes());
+Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim, bool inverse, bool counts) {
+  if (dim && x.dim() > 1) {
+    int64_t d = wrap_dim(*dim, x.dim());
+    return runs(x, d, run_starts(contiguous(transpose(x.alias(), d, 0))), inverse, counts);
+  }
+  Tensor flat = reshape(plain(x), Dims{-1});
+  Unique u = runs(flat, 0, run_starts(flat), inverse, counts);
+  if (inverse) u.inverse = reshape(u.inverse, x.sizes());
+  return u;
 }
 
-Unique unique_rows(const Tensor& x, int64_t dim) {
+Unique unique_rows(const Tensor& x, int64_t dim, bool inverse, bool counts) {
   dim = wrap_dim(dim, x.dim());
   Tensor rows = contiguous(transpose(x.alias(), dim, 0));
   int64_t n = rows.size(0), width = n ? rows.numel() / n : 0;
-  std::vector<int64_t> at(static_cast<size_t>(n)), first;
-  std::iota(at.begin(), at.end(), 0);
-  Unique u;
+  Tensor at = arange(0, n, 1, DType::I64), starts = ones(Dims{n}, DType::Bool);
+  auto* order = at.data<int64_t>();
   for_ordered(x.dtype(), "unique_dim", [&]<class T>(Type<T>) {
     const T* p = rows.data<T>();
     auto compare = [&](int64_t a, int64_t b) {
@@ -422,11 +463,11 @@ Unique unique_rows(const Tensor& x, int64_t dim) {
       }
       return 0;
     };
-    std::stable_sort(at.begin(), at.end(), [&](int64_t a, int64_t b) { return compare(a, b) < 0; });
-    u = groups(n, at.data(), Dims{n}, first,
-               [&](int64_t a, int64_t b) { return compare(a, b) != 0; });
+    std::stable_sort(order, order + n, [&](int64_t a, int64_t b) { return compare(a, b) < 0; });
+    for (int64_t i = 1; i < n; ++i) starts.data<bool>()[i] = compare(order[i - 1], order[i]) != 0;
   });
-  u.values = index_select(x, dim, index_of(first));
+  Unique u = runs(index_select(x, dim, at), dim, starts, inverse, counts);
+  restore_order(u.inverse, at, Dims{n});
   return u;
 }
 

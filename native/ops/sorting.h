@@ -15,11 +15,12 @@ Tensor median(const Tensor& x, bool skip_nan);
 std::vector<Tensor> mode(const Tensor& x, int64_t dim, bool keepdim);
 
 struct Unique {
-  Tensor values, inverse, counts;
+  Tensor values, inverse, counts;  // the last two where asked for
 };
-Unique unique(const Tensor& x);  // of all elements, sorted
-Unique unique_rows(const Tensor& x, int64_t dim);
-Unique unique_consecutive(const Tensor& x);  // runs of equal elements
+Unique unique(const Tensor& x, bool inverse, bool counts);  // of all elements, sorted
+Unique unique_rows(const Tensor& x, int64_t dim, bool inverse, bool counts);
+// Runs of equal elements, or of equal slices along a dimension.
+Unique unique_consecutive(const Tensor& x, std::optional<int64_t> dim, bool inverse, bool counts);
 
 Tensor searchsorted(const Tensor& sorted, const Tensor& values, bool right, bool int32,
                     const Tensor& sorter);

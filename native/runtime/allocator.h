@@ -7,6 +7,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <new>
+#include <utility>
+#include <vector>
 
 namespace lampas {
 
@@ -19,6 +22,33 @@ void* allocate(size_t bytes);
 void* try_allocate(size_t bytes) noexcept;
 // `bytes` is the size that was asked for. nullptr is ignored.
 void deallocate(void* p, size_t bytes) noexcept;
+
+// A vector in that memory, for work of a tensor's size: the system's own gives large blocks back
+// at once, and takes longer to bring in their pages than most loops to fill them. Elements that are
+// given no value start undefined.
+template <class T>
+struct Allocator {
+  using value_type = T;
+  Allocator() = default;
+  template <class U>
+  Allocator(const Allocator<U>&) {}  // NOLINT: allocators convert freely
+  T* allocate(size_t n) { return static_cast<T*>(lampas::allocate(n * sizeof(T))); }
+  void deallocate(T* p, size_t n) noexcept { lampas::deallocate(p, n * sizeof(T)); }
+  template <class U>
+  void construct(U* p) {
+    ::new (static_cast<void*>(p)) U;
+  }
+  template <class U, class... A>
+  void construct(U* p, A&&... a) {
+    ::new (static_cast<void*>(p)) U(std::forward<A>(a)...);
+  }
+  template <class U>
+  bool operator==(const Allocator<U>&) const {
+    return true;
+  }
+};
+template <class T>
+using Buffer = std::vector<T, Allocator<T>>;
 
 struct MemoryStats {
   uint64_t allocated = 0;       // bytes in live blocks, after rounding

@@ -5,17 +5,13 @@ from __future__ import annotations
 import warnings
 
 import lampas
-from lampas._C import embedding
+from lampas._C import _embedding_bag
 from lampas._tensor import Tensor
 
 __all__ = ["embedding_bag"]
 
 
-def _ends(offsets: Tensor, total: int, include_last: bool) -> tuple[Tensor, Tensor]:
-    """Where each bag begins and ends."""
-    if include_last:
-        return offsets[:-1], offsets[1:]
-    return offsets, lampas.cat([offsets[1:], offsets.new_full((1,), total)])
+_MODES = ("sum", "mean", "max")
 
 
 def _check_offsets(input: Tensor, offsets: Tensor | None, include_last: bool) -> Tensor:
@@ -89,7 +85,7 @@ def embedding_bag(
             "embedding_bag: If per_sample_weights is not None, then it must have the same shape "
             f"as the input, got {tuple(per_sample_weights.shape)} and {tuple(input.shape)}"
         )
-    if mode not in ("sum", "mean", "max"):
+    if mode not in _MODES:
         raise ValueError("mode has to be one of sum, mean or max")
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("max mode does not support scaling the gradient by the frequency")
@@ -114,43 +110,20 @@ def embedding_bag(
                 "bags; give bags that may be empty in one row, with offsets"
             )
         begin = lampas.arange(bags, device=input.device) * length
-        end = begin + length
+        total = bags * length
         input = input.reshape(-1)
         if per_sample_weights is not None:
             per_sample_weights = per_sample_weights.reshape(-1)
     elif input.dim() == 1:
         offsets = _check_offsets(input, offsets, include_last_offset)
-        begin, end = _ends(offsets, input.numel(), include_last_offset)
+        begin, total = offsets, input.numel()
+        if include_last_offset:
+            begin, total = offsets[:-1], int(offsets[-1])
     else:
         raise ValueError(
             f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}"
         )
-    rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.unsqueeze(1)
-    counted = None if padding_idx is None else input != padding_idx % weight.size(0)
-    # The bag of each index; trailing indices beyond the last bag count nothing.
-    position = lampas.arange(input.numel(), device=input.device)
-    if include_last_offset or not begin.numel():
-        n = int(end[-1]) if end.numel() else 0
-        position, rows = position[:n], rows[:n]
-        counted = None if counted is None else counted[:n]
-    bag = (position.unsqueeze(1) >= begin).sum(1) - 1
-    return _reduce(rows, bag, counted, begin.numel(), mode)
-
-
-def _reduce(rows: Tensor, bag: Tensor, counted: Tensor | None, bags: int, mode: str) -> Tensor:
-    """``counted``: which rows count; all of them without it."""
-    out = rows.new_zeros((bags, rows.size(1)))
-    if mode == "max":
-        if counted is not None:
-            bag, rows = bag[counted], rows[counted]
-        index = bag.unsqueeze(1).expand(-1, rows.size(1))
-        return out.scatter_reduce(0, index, rows, "amax", include_self=False)
-    if counted is None:
-        counted = lampas.ones_like(bag, dtype=lampas.bool)
-    total = out.index_add(0, bag, rows * counted.to(rows.dtype).unsqueeze(1))
-    if mode == "sum":
-        return total
-    count = out.new_zeros((bags,)).index_add(0, bag, counted.to(rows.dtype))
-    return total / count.clamp(min=1).unsqueeze(1)
+    return _embedding_bag(
+        input, weight, begin, total, _MODES.index(mode), per_sample_weights, padding_idx,
+        max_norm, norm_type, scale_grad_by_freq,
+    )  # fmt: skip
