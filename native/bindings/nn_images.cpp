@@ -28,6 +28,18 @@ int64_t wrapped(int64_t at, int64_t n, int64_t before, int64_t after, const std:
   if (mode == "reflect") return n - 1 - std::abs(n - 1 - std::abs(at));
   return std::clamp<int64_t>(at, 0, n - 1);
 }
+// Of one dimension, which may be a long signal, the ends are pieces of it.
+Tensor pad_ends(const Tensor& x, int64_t before, int64_t after, const std::string& mode) {
+  const int64_t n = x.size(-1);
+  auto end = [&](int64_t circular, int64_t reflected, int64_t edge, int64_t size) {
+    if (mode == "circular") return ops::narrow(x, -1, circular, size);
+    if (mode == "reflect") return ops::flip(ops::narrow(x, -1, reflected, size), Dims{-1});
+    Dims wide = x.sizes();
+    wide[wide.size() - 1] = size;
+    return ops::expand(ops::narrow(x, -1, edge, 1), wide);
+  };
+  return ops::cat({end(n - before, 1, 0, before), x, end(0, n - 1 - after, n - 1, after)}, -1);
+}
 Tensor pad_with_pixels(const Args& a) {
   const Tensor& x = a.tensor(0);
   const Dims pad = a.ints(1);
@@ -36,6 +48,8 @@ Tensor pad_with_pixels(const Args& a) {
                "_pad_with_pixels: expected two numbers for each of one to three dimensions, got ",
                pad, " for an input of sizes ", x.sizes());
   const std::string mode = a.text(2);
+  if (dims == 1 && x.numel() && pad[0] >= 0 && pad[1] >= 0 && pad[0] + pad[1] > 0)
+    return pad_ends(x, pad[0], pad[1], mode);
   std::vector<Dims> index(dims);
   for (size_t i = 0; i < dims; ++i) {
     const int64_t n = x.sizes()[x.sizes().size() - dims + i], before = pad[2 * (dims - 1 - i)],

@@ -57,12 +57,11 @@ Tensor vector_norm(Args& a, int dim, int keepdim, int dtype) {
 Tensor nan_sum(Args& a, bool mean) {
   Tensor x = a.tensor(0);
   if (auto d = a.dtype_or(3)) x = ops::to_dtype(x, *d);
-  if (is_integral(x.dtype()))
-    return mean ? ops::mean(x, a.ints_or(1), a.flag(2)) : ops::sum(x, a.ints_or(1), a.flag(2));
-  Tensor nan = ops::isnan(x), total = ops::sum(ops::where(nan, 0, x), a.ints_or(1), a.flag(2));
+  Tensor total = ops::nansum(x, a.ints_or(1), a.flag(2));
   if (!mean) return total;
-  return ops::div(
-      total, ops::sum(ops::to_dtype(ops::logical_not(nan), x.dtype()), a.ints_or(1), a.flag(2)));
+  if (is_integral(x.dtype())) return ops::mean(x, a.ints_or(1), a.flag(2));
+  Tensor counted = ops::to_dtype(ops::logical_not(ops::isnan(x)), x.dtype());
+  return ops::div(total, ops::sum(counted, a.ints_or(1), a.flag(2)));
 }
 
 Tensor logit_sum(Args& a) { return ops::logsumexp(a.tensor(0), a.ints(1), a.flag(2)); }

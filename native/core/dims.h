@@ -51,6 +51,7 @@ class Dims {
   }
 
   void push_back(int64_t v) {
+    if (n_ == cap_) grow(size_t{2} * cap_);
     resize(n_ + 1);
     data()[n_ - 1] = v;
   }

@@ -10,6 +10,7 @@ namespace lampas {
 namespace {
 constexpr int64_t kBufferBytes = 8192;  // of one operand's part of a tile: five fit in 40 KiB
 constexpr int64_t kDirect = 16384;      // elements of a tile that does not
+constexpr int64_t kDirectRow = 512;     // bytes of a row that is worth a call of its own
 constexpr int64_t kTileRows = 32;       // of a tile that transposes
 
 }  // namespace
@@ -103,7 +104,7 @@ Loop::Tile Loop::choose_tile(DType compute, DType result) const {
   const int64_t buffered = kBufferBytes / widest;
   if (transposes && rows >= 8 && inner >= 8)
     return {std::min(rows, kTileRows), std::min(inner, buffered / kTileRows)};
-  if (direct && inner >= buffered / 8) return {1, std::min(inner, kDirect)};
+  if (direct && inner * widest >= kDirectRow) return {1, std::min(inner, kDirect)};
   if (inner >= buffered / 2) return {1, std::min(inner, buffered)};
   return {std::clamp<int64_t>(buffered / inner, 1, rows), inner};
 }
@@ -166,6 +167,8 @@ void gather(char* to, const char* from, Steps s, int64_t rows, int64_t cols, int
   for (int64_t r = 0; r < rows; ++r, to += cols * item, from += s.row) {
     if (s.col == item)
       std::memcpy(to, from, static_cast<size_t>(cols * item));
+    else if (s.col == 0)
+      k.fill(to, from, cols, item);
     else
       k.copy_strided(to, item, from, s.col, cols, item);
   }

@@ -1,7 +1,8 @@
-// Plain products for types without packed kernels: integers and complex numbers.
+// Plain products for types without packed kernels: complex numbers.
 #include "kernels/gemm.h"
 
-#include "kernels/gemm_float.h"
+#include "kernels/gemm_packed.h"
+#include "kernels/simd/complex.h"
 #include "kernels/table.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
@@ -38,18 +39,10 @@ bool plain(const GemmArgs& g, const Env& env) {
 }  // namespace
 
 void fill_gemm(Table& t) {
-  auto set = [&](DType d, bool (*f)(const GemmArgs&, const Env&)) {
-    t.gemm.gemm[static_cast<int>(d)] = f;
-  };
-  set(DType::F32, gemm_f32);
-  set(DType::F64, gemm_f64);
-  set(DType::U8, plain<uint8_t>);
-  set(DType::I8, plain<int8_t>);
-  set(DType::I16, plain<int16_t>);
-  set(DType::I32, plain<int32_t>);
-  set(DType::I64, plain<int64_t>);
-  set(DType::C64, plain<c64>);
-  set(DType::C128, plain<c128>);
+  fill_gemm_real(t.gemm);
+  fill_gemm_integer(t.gemm);
+  t.gemm.gemm[static_cast<int>(DType::C64)] = plain<c64>;
+  t.gemm.gemm[static_cast<int>(DType::C128)] = plain<c128>;
 }
 
 }  // namespace lampas::kernels::LAMPAS_ISA

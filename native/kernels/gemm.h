@@ -26,8 +26,8 @@ struct GemmArgs {
 };
 
 struct GemmTable {
-  // Null for half types that are computed in float; activations are for floats. False where scratch
-  // memory ran out, with C in any state.
+  // Null for types that are computed in a wider one: half types in float, short integers in int32.
+  // Activations are for floats. False where scratch memory ran out, with C in any state.
   bool (*gemm[kDTypes])(const GemmArgs&, const Env&);
 };
 

@@ -1,6 +1,5 @@
 #include "kernels/reduce.h"
 
-#include "kernels/planes_loop.h"
 #include "kernels/reduce_loop.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
@@ -9,16 +8,6 @@ namespace {
 template <class T>
 double sum_of(const T* x, int64_t n) {
   return reduce_line<SumOp>(x, n);
-}
-
-// A short row is not worth 64 lanes and joining them.
-template <class T>
-void sum_row(void* out, const void* in, int64_t n) {
-  if (n > 2048) return row<SumOp, T>(out, in, n);
-  const T* x = static_cast<const T*>(in);
-  std::array<double, 1> total{};
-  add_plane<T>(total, n, [&](auto get) LAMPAS_LAMBDA { return std::array{get(x)}; });
-  *static_cast<T*>(out) = static_cast<T>(total[0]);
 }
 
 // The second pass is over what the first left in the cache.
@@ -64,8 +53,6 @@ void fill_reduce(Table& t) {
   fill_reduce_type<double>(t.reduce);
   fill_reduce_type<c64>(t.reduce);
   fill_reduce_type<c128>(t.reduce);
-  t.reduce.row[static_cast<int>(Reduce::Sum)][static_cast<int>(DType::F32)] = sum_row<float>;
-  t.reduce.row[static_cast<int>(Reduce::Sum)][static_cast<int>(DType::F64)] = sum_row<double>;
   t.reduce.moments[0] = moments<float>;
   t.reduce.moments[1] = moments<double>;
   t.reduce.logsumexp[0] = logsumexp<float>;

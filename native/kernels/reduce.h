@@ -1,5 +1,5 @@
 // Reductions and scans of contiguous memory. Values are combined in an order that depends on the
-// length alone: lanes side by side, 64 for long rows, in blocks of kReduceBlock, one by one. A
+// length alone: lanes side by side, fewer for short rows, in blocks of kReduceBlock, one by one. A
 // caller that cuts a long row into multiples of kReduceBlock, by length alone, gets the same bits
 // on any number of threads. Half types are not here: they come converted, or in float chunks.
 #pragma once
@@ -14,6 +14,7 @@ inline constexpr int64_t kReduceBlock = 2048;  // elements
 
 enum class Reduce : uint8_t {
   Sum,
+  NanSum,  // NaN counts as zero
   Prod,
   Max,
   Min,
@@ -35,6 +36,8 @@ struct ReduceTable {
   // out[c] = reduction over r of in[r * stride + c], 0 <= c < cols, rows > 0.
   void (*cols[kReduces][kDTypes])(void* out, const void* in, int64_t rows, int64_t cols,
                                   int64_t stride);
+  // *out = sum of a[i] * b[i], 0 <= i < n, n > 0, in the operands' type.
+  void (*dot[kDTypes])(void* out, const void* a, const void* b, int64_t n);
   // *out = index of the first extreme element, NaN before all else.
   void (*argmax[kDTypes])(int64_t* out, const void* in, int64_t n);
   void (*argmin[kDTypes])(int64_t* out, const void* in, int64_t n);
@@ -48,12 +51,17 @@ struct ReduceTable {
   void (*cumsum[kDTypes])(void* out, const void* in, int64_t n, int64_t step);
   void (*cumprod[kDTypes])(void* out, const void* in, int64_t n, int64_t step);
   void (*logcumsumexp[kDTypes])(void* out, const void* in, int64_t n, int64_t step);
-  // Running extremes and where they stand; of equal ones the last, and NaN stays.
-  void (*cummax[kDTypes])(void* out, int64_t* at, const void* in, int64_t n, int64_t step);
-  void (*cummin[kDTypes])(void* out, int64_t* at, const void* in, int64_t n, int64_t step);
-  // `cols` lines side by side: element i of line c at [i * stride + c] of both arrays.
+  // Running extremes of a contiguous line and where they stand; of equal ones the last, and NaN
+  // stays.
+  void (*cummax[kDTypes])(void* out, int64_t* at, const void* in, int64_t n);
+  void (*cummin[kDTypes])(void* out, int64_t* at, const void* in, int64_t n);
+  // `cols` lines side by side: element i of line c at [i * stride + c] of all arrays.
   void (*cumsum_cols[kDTypes])(void* out, const void* in, int64_t n, int64_t cols, int64_t stride);
   void (*cumprod_cols[kDTypes])(void* out, const void* in, int64_t n, int64_t cols, int64_t stride);
+  void (*cummax_cols[kDTypes])(void* out, int64_t* at, const void* in, int64_t n, int64_t cols,
+                               int64_t stride);
+  void (*cummin_cols[kDTypes])(void* out, int64_t* at, const void* in, int64_t n, int64_t cols,
+                               int64_t stride);
 
   // Mean and sum of squared distances from it, of float32 (0) and float64 (1), in two passes.
   void (*moments[2])(double* mean, double* squares, const void* in, int64_t n);

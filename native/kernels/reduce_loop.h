@@ -10,7 +10,8 @@ namespace lampas::kernels::LAMPAS_ISA {
 // ---- what each reduction does -----------------------------------------------------------------
 // map: an element as what lanes hold. Lanes are joined over a block, blocks as Totals.
 // Lanes of sums of short integers are as narrow as kReduceBlock / kLanes elements allow.
-inline constexpr int kLanes = 64;
+inline constexpr int kLanes = 64, kFewLanes = 16;
+inline constexpr int64_t kShortRow = 256;  // elements that are not worth more lanes than a few
 static_assert(kReduceBlock / kLanes <= 127);
 
 template <int kBytes>
@@ -52,6 +53,12 @@ struct SumOp : Adds {
   template <class T>
   LAMPAS_INLINE static Lane<T> map(T v) {
     return static_cast<Lane<T>>(v);
+  }
+};
+struct NanSumOp : SumOp {
+  template <class T>
+  LAMPAS_INLINE static T map(T v) {
+    return v != v ? T(0) : v;
   }
 };
 struct SquaresOp : Adds {
@@ -203,47 +210,100 @@ using TotalOf =
                        typename Op::template Lane<T>>;
 
 // ---- rows -------------------------------------------------------------------------------------
-// Joins n <= kReduceBlock elements into the lanes' totals; the first block makes them.
-template <class Op, class T, class R>
-LAMPAS_INLINE void reduce_block(R* total, const T* x, int64_t n, bool first) {
-  using L = typename Op::template Lane<T>;
-  L lane[kLanes];
-  for (L& l : lane) l = Op::template start<L>();
+// Joins elements get(i), 0 <= i < n, into kLanes lanes. The last ones come as whole lanes too, of
+// which some were seen before.
+template <class Op, int kLanes, class L, class F>
+LAMPAS_INLINE void join_lanes(L* lane, int64_t n, const F& get) {
+  for (int k = 0; k < kLanes; ++k) lane[k] = Op::template start<L>();
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int k = 0; k < kLanes; ++k) lane[k] = Op::join(lane[k], Op::map(x[i + k]));
-  for (int k = 0; i < n; ++i, ++k) lane[k] = Op::join(lane[k], Op::map(x[i]));
-  if (first) {
-    for (int k = 0; k < kLanes; ++k) total[k] = R(lane[k]);
+  for (; i + kLanes <= n; i += kLanes) {
+    if constexpr (kLanes == kFewLanes) {
+#pragma GCC unroll 1  // short enough to be unrolled before it is seen to be a vector
+      for (int k = 0; k < kLanes; ++k) lane[k] = Op::join(lane[k], get(i + k));
+    } else {
+      for (int k = 0; k < kLanes; ++k) lane[k] = Op::join(lane[k], get(i + k));
+    }
+  }
+  if (i == n) return;
+  if (n < kLanes) {
+    for (int k = 0; k < n; ++k) lane[k] = Op::join(lane[k], get(k));
+    return;
+  }
+  const int seen = static_cast<int>(i + kLanes - n);
+#pragma GCC unroll 1
+  for (int k = 0; k < kLanes; ++k) {
+    const L v = get(n - kLanes + k);
+    lane[k] = Op::join(lane[k], k < seen ? Op::template start<L>() : v);
+  }
+}
+template <class Op, int kLanes, class R>
+LAMPAS_INLINE R folded_lanes(const R* total) {
+  if constexpr (kLanes == 1) {
+    return total[0];
   } else {
-    for (int k = 0; k < kLanes; ++k) total[k] = Op::join(total[k], R(lane[k]));
+    R half[kLanes / 2];
+    for (int k = 0; k < kLanes / 2; ++k) half[k] = Op::join(total[k], total[k + kLanes / 2]);
+    return folded_lanes<Op, kLanes / 2>(half);
   }
 }
 
-template <class Op, class T>
-TotalOf<Op, T> reduce_line(const T* x, int64_t n) {
-  using R = TotalOf<Op, T>;
+// The reduction of get(i), 0 <= i < n, as a total of type R.
+template <class Op, class L, class R, class F>
+LAMPAS_INLINE R reduce_elements(int64_t n, const F& get) {
   constexpr bool any = std::is_same_v<Op, AnyOp>, all = std::is_same_v<Op, AllOp>;
+  if (n < kShortRow) {
+    L lane[kFewLanes];
+    R total[kFewLanes];
+    join_lanes<Op, kFewLanes>(lane, n, get);
+    for (int k = 0; k < kFewLanes; ++k) total[k] = R(lane[k]);
+    return folded_lanes<Op, kFewLanes>(total);
+  }
   R total[kLanes];
-  int64_t i = 0;
-  do {
-    reduce_block<Op>(total, x + i, std::min(n - i, kReduceBlock), i == 0);
+  for (int64_t i = 0; i < n; i += kReduceBlock) {
+    L lane[kLanes];
+    join_lanes<Op, kLanes>(lane, std::min(n - i, kReduceBlock),
+                           [&](int64_t k) LAMPAS_LAMBDA { return get(i + k); });
+    if (i == 0) {
+      for (int k = 0; k < kLanes; ++k) total[k] = R(lane[k]);
+    } else {
+      for (int k = 0; k < kLanes; ++k) total[k] = Op::join(total[k], R(lane[k]));
+    }
     if constexpr (any || all) {  // the rest may not matter
       R so_far = total[0];
       for (int k = 1; k < kLanes; ++k) so_far = Op::join(so_far, total[k]);
       if (any == (so_far != 0)) return so_far;
     }
-    i += kReduceBlock;
-  } while (i < n);
-  for (int w = kLanes / 2; w; w /= 2)
-    for (int k = 0; k < w; ++k) total[k] = Op::join(total[k], total[k + w]);
-  return total[0];
+  }
+  return folded_lanes<Op, kLanes>(total);
+}
+
+template <class Op, class T>
+TotalOf<Op, T> reduce_line(const T* x, int64_t n) {
+  return reduce_elements<Op, typename Op::template Lane<T>, TotalOf<Op, T>>(
+      n, [x](int64_t i) LAMPAS_LAMBDA { return Op::map(x[i]); });
 }
 
 template <class Op, class T>
 void row(void* out, const void* in, int64_t n) {
   using R = typename Op::template Result<T>;
   *static_cast<R*>(out) = static_cast<R>(reduce_line<Op>(static_cast<const T*>(in), n));
+}
+
+// Integers wrap around.
+template <class T>
+void dot(void* out, const void* a, const void* b, int64_t n) {
+  const T *x = static_cast<const T*>(a), *y = static_cast<const T*>(b);
+  T* to = static_cast<T*>(out);
+  if constexpr (std::is_integral_v<T>) {
+    using L = Unsigned<sizeof(T)>;
+    using Factor = Unsigned<sizeof(T) < 4 ? 4 : sizeof(T)>;
+    *to = static_cast<T>(reduce_elements<SumOp, L, L>(n, [=](int64_t i) LAMPAS_LAMBDA {
+      return static_cast<L>(static_cast<Factor>(x[i]) * static_cast<Factor>(y[i]));
+    }));
+  } else {
+    *to = static_cast<T>(reduce_elements<SumOp, T, Total<T>>(
+        n, [=](int64_t i) LAMPAS_LAMBDA { return product(x[i], y[i]); }));
+  }
 }
 
 // ---- columns ----------------------------------------------------------------------------------
@@ -351,6 +411,7 @@ void fill_reduce_type(ReduceTable& t) {
   set(Reduce::Any, AnyOp());
   set(Reduce::All, AllOp());
   set(Reduce::CountNonzero, CountOp());
+  if constexpr (!std::is_same_v<T, bool>) t.dot[d] = dot<T>;
   if constexpr (!is_cplx<T>) {
     set(Reduce::Max, MaxOp());
     set(Reduce::Min, MinOp());
@@ -360,6 +421,7 @@ void fill_reduce_type(ReduceTable& t) {
     t.argmin_cols[d] = arg_cols<MinOp, T>;
   }
   if constexpr (!std::is_integral_v<T>) {
+    set(Reduce::NanSum, NanSumOp());
     set(Reduce::SumSquares, SquaresOp());
     set(Reduce::SumAbs, AbsSumOp());
     set(Reduce::MaxAbs, MaxAbsOp());

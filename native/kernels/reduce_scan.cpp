@@ -58,10 +58,14 @@ void scan(void* out, const void* in, int64_t n, int64_t step) {
   if constexpr (std::is_same_v<Op, SumOp> && std::is_floating_point_v<T>)
     if (step == 1) return cumsum_line(y, x, n);
   auto total = Op::template start<Total<W>>();
-  for (int64_t i = 0; i < n; ++i) {
-    total = Op::join(total, Total<W>(static_cast<W>(x[i * step])));
-    y[i * step] = static_cast<W>(total);
-  }
+  auto run = [&](int64_t by) LAMPAS_LAMBDA {
+    for (int64_t i = 0; i < n; ++i) {
+      total = Op::join(total, Total<W>(static_cast<W>(x[i * by])));
+      y[i * by] = static_cast<W>(total);
+    }
+  };
+  if (step == 1) return run(1);
+  run(step);
 }
 
 template <class Op, class T>
@@ -85,20 +89,61 @@ void scan_cols(void* out, const void* in, int64_t n, int64_t count, int64_t stri
   }
 }
 
+// Whether v takes the place of the extreme so far: a NaN is replaced by nothing but the next one.
 template <class Op, class T>
-void running(void* out, int64_t* at, const void* in, int64_t n, int64_t step) {
+LAMPAS_INLINE bool takes(T best, T v) {
+  return (v != v) | ((best == best) & !Op::better(v, best));
+}
+
+// Extremes are rare in most lines: pieces without a new one are seen to be so in vectors.
+template <class Op, class T>
+void running(void* out, int64_t* at, const void* in, int64_t n) {
+  constexpr int64_t kPiece = 32;
   T* y = static_cast<T*>(out);
   const T* x = static_cast<const T*>(in);
   T best = x[0];
   int64_t index = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    const T v = x[i * step];
-    // A NaN is replaced by nothing but the next one.
-    const bool take = v != v || (best == best && !Op::better(v, best));
-    best = take ? v : best;
-    index = take ? i : index;
-    y[i * step] = best;
-    at[i * step] = index;
+  for (int64_t begin = 0; begin < n; begin += kPiece) {
+    const int64_t end = std::min(n, begin + kPiece);
+    Flags<T> found = end - begin < kPiece;
+    if (!found)
+      for (int64_t k = 0; k < kPiece; ++k) found |= takes<Op>(best, x[begin + k]) ? 1 : 0;
+    if (!found) {
+      for (int64_t k = 0; k < kPiece; ++k) y[begin + k] = best;
+      for (int64_t k = 0; k < kPiece; ++k) at[begin + k] = index;
+      continue;
+    }
+    for (int64_t i = begin; i < end; ++i) {
+      const bool take = takes<Op>(best, x[i]);
+      best = take ? x[i] : best;
+      index = take ? i : index;
+      y[i] = best;
+      at[i] = index;
+    }
+  }
+}
+
+template <class Op, class T>
+void running_cols(void* out, int64_t* at, const void* in, int64_t n, int64_t count,
+                  int64_t stride) {
+  T* y = static_cast<T*>(out);
+  const T* x = static_cast<const T*>(in);
+  for (int64_t c = 0; c < count; c += kStrip) {
+    const int64_t w = std::min(count - c, kStrip);
+    T best[kStrip];
+    int64_t index[kStrip];
+    for (int64_t k = 0; k < w; ++k) best[k] = x[c + k], index[k] = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const T* from = x + i * stride + c;
+      T* to = y + i * stride + c;
+      int64_t* place = at + i * stride + c;
+#pragma GCC ivdep
+      for (int64_t k = 0; k < w; ++k) {
+        const bool take = takes<Op>(best[k], from[k]);
+        to[k] = best[k] = take ? from[k] : best[k];
+        place[k] = index[k] = take ? i : index[k];
+      }
+    }
   }
 }
 
@@ -133,6 +178,8 @@ void fill_type(ReduceTable& t) {
   if constexpr (!is_cplx<T>) {
     t.cummax[d] = running<MaxOp, T>;
     t.cummin[d] = running<MinOp, T>;
+    t.cummax_cols[d] = running_cols<MaxOp, T>;
+    t.cummin_cols[d] = running_cols<MinOp, T>;
   }
   if constexpr (std::is_floating_point_v<T>) t.logcumsumexp[d] = logcumsumexp<T>;
 }

@@ -8,6 +8,7 @@
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/views.h"
+#include "runtime/pool.h"
 
 namespace lampas::ops {
 
@@ -24,10 +25,13 @@ void check_types(const Tensor& a, const Tensor& b, const char* op) {
 void gemm(const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& bias = {}) {
   if (c.is_meta() || c.numel() == 0) return;
   auto multiply = dispatch().gemm.gemm[static_cast<int>(c.dtype())];
-  if (is_half(c.dtype()) && !multiply) {  // in float, rounded once
-    Tensor wide = empty(c.sizes(), DType::F32);
-    gemm(to_dtype(a.alias(), DType::F32), to_dtype(b.alias(), DType::F32), wide,
-         bias.defined() ? to_dtype(bias.alias(), DType::F32) : bias);
+  // Half types are rounded once, short integers wrap once. One column is not worth packing a matrix
+  // into pairs of bfloat16 numbers.
+  if (!multiply || (is_half(c.dtype()) && c.size(-1) == 1)) {
+    const DType type = is_half(c.dtype()) ? DType::F32 : DType::I32;
+    Tensor wide = empty(c.sizes(), type);
+    gemm(to_dtype(a.alias(), type), to_dtype(b.alias(), type), wide,
+         bias.defined() ? to_dtype(bias.alias(), type) : bias);
     return copy_raw(c, wide);
   }
   int64_t d = c.dim();
@@ -103,6 +107,38 @@ Tensor mv(const Tensor& a, const Tensor& x) {
   return squeeze(mm(a, unsqueeze(x, 1)), Dims{1});
 }
 
+namespace {
+// Into y from vectors that lie densely: blocks of a fixed size, whose sums are added in turn.
+void dot_raw(const Tensor& a, const Tensor& b, const Tensor& y) {
+  constexpr int64_t kBlock = 1 << 15, kPiece = 1024;
+  const int64_t n = a.numel(), blocks = (n + kBlock - 1) / kBlock;
+  if (n == 0) return fill_raw(y, 0);
+  const auto& table = dispatch();
+  const bool half = is_half(a.dtype());
+  const DType d = half ? DType::F32 : a.dtype();
+  const int item = itemsize(a.dtype());
+  auto dot = table.reduce.dot[static_cast<size_t>(d)];
+  auto widen = table.pointwise.cast[static_cast<size_t>(d)][static_cast<size_t>(a.dtype())];
+  auto *x = static_cast<const char*>(a.data()), *z = static_cast<const char*>(b.data());
+  Tensor parts = empty(Dims{blocks}, d);
+  auto* part = static_cast<char*>(parts.data());
+  parallel_for(blocks, [&](int64_t i) {
+    const int64_t begin = i * kBlock, end = std::min(n, begin + kBlock);
+    if (!half) return dot(part + i * item, x + begin * item, z + begin * item, end - begin);
+    float p[kPiece], q[kPiece], sums[kBlock / kPiece];
+    for (int64_t k = begin; k < end; k += kPiece) {
+      const int64_t m = std::min(kPiece, end - k);
+      widen(p, x + k * item, m);
+      widen(q, z + k * item, m);
+      dot(&sums[(k - begin) / kPiece], p, q, m);
+    }
+    table.reduce.row[static_cast<int>(kernels::Reduce::Sum)][static_cast<size_t>(d)](
+        part + i * itemsize(d), sums, (end - begin + kPiece - 1) / kPiece);
+  });
+  copy_raw(y, reshape(blocks == 1 ? parts : sum(parts), Dims{}));
+}
+}  // namespace
+
 Tensor dot(const Tensor& a, const Tensor& b) {
   LAMPAS_CHECK(a.dim() == 1 && b.dim() == 1, "1D tensors expected, but got ", a.dim(), "D and ",
                b.dim(), "D tensors");
@@ -112,7 +148,16 @@ Tensor dot(const Tensor& a, const Tensor& b) {
                "] and src [", b.numel(), "] to have the same number of elements, but got ",
                a.numel(), " and ", b.numel(), " elements respectively");
   check_types(a, b, "dot");
-  return reshape(mm(unsqueeze(a, 0), unsqueeze(b, 1)), Dims{});
+  Tensor y = empty(Dims{}, a.dtype(), a.is_meta() || b.is_meta() ? Device::Meta : Device::Cpu);
+  if (!y.is_meta()) dot_raw(plain(a), plain(b), y);
+  if (recording(a, b))
+    record(y, "DotBackward0", {&a, &b},
+           [a = save(requires_grad(b) ? a : Tensor()), b = save(requires_grad(a) ? b : Tensor())](
+               const Tensor& g, Sink& out) {
+             if (out.needs(0)) out.set(0, g * conj(b()));
+             if (out.needs(1)) out.set(1, g * conj(a()));
+           });
+  return y;
 }
 Tensor vdot(const Tensor& a, const Tensor& b) { return dot(conj(a), b); }
 Tensor outer(const Tensor& a, const Tensor& b) {

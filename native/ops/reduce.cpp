@@ -85,6 +85,7 @@ constexpr int64_t kBlock = 1 << 16;  // elements of a row that one task reduces
 // What joins partial results: sums of squares are only summed, and so on.
 Reduce joining(Reduce r) {
   switch (r) {
+    case Reduce::NanSum:
     case Reduce::SumSquares:
     case Reduce::SumAbs:
     case Reduce::CountNonzero:
@@ -127,6 +128,23 @@ void reduce_long_row(Reduce r, DType d, char* out, const char* in, int64_t n) {
     row(p + b * item_to, in + b * kBlock * item, std::min(kBlock, n - b * kBlock));
   });
   k.row[static_cast<int>(joining(r))][static_cast<int>(to)](out, p, blocks);
+}
+
+// Rows of a few elements, which would not fill the lanes of one: turned over, some hundred at a
+// time, and reduced as columns.
+constexpr int64_t kFew = 32, kTurned = 16384;  // elements; bytes
+void reduce_short_rows(Reduce r, DType d, char* out, const char* in, const Lines& l) {
+  const int item = itemsize(d), item_to = itemsize(reduce_type(r, d));
+  auto cols = dispatch().reduce.cols[static_cast<int>(r)][static_cast<int>(d)];
+  const int64_t count = kTurned / (l.n * item) / 16 * 16, blocks = (l.outer + count - 1) / count;
+  parallel_ranges(blocks, std::max<int64_t>(1, 32768 / (l.n * count)), [&](int64_t b, int64_t e) {
+    alignas(64) char turned[kTurned];
+    for (int64_t o = b * count; o < std::min(e * count, l.outer); o += count) {
+      const int64_t rows = std::min(count, l.outer - o);
+      dispatch().pointwise.transpose(turned, rows, in + o * l.n * item, l.n, l.n, rows, item);
+      cols(out + o * item_to, turned, l.n, rows, rows);
+    }
+  });
 }
 
 void reduce_columns(Reduce r, DType d, char* out, const char* in, const Lines& l) {
@@ -186,6 +204,8 @@ Tensor reduce_raw(Reduce r, const Tensor& given, const OptDims& dims, bool keepd
       } else if (l.n > 2 * kBlock && l.outer < 64) {
         for (int64_t o = 0; o < l.outer; ++o)
           reduce_long_row(r, x.dtype(), out + o * item_to, in + o * l.n * item, l.n);
+      } else if (l.n <= kFew && l.outer >= kFew) {
+        reduce_short_rows(r, x.dtype(), out, in, l);
       } else {
         auto row = dispatch().reduce.row[static_cast<int>(r)][static_cast<int>(x.dtype())];
         parallel_ranges(l.outer, std::max<int64_t>(1, 32768 / l.n), [&](int64_t b, int64_t e) {
@@ -227,6 +247,18 @@ Tensor sum(const Tensor& x0, const OptDims& dims, bool keepdim, std::optional<DT
     record(y, "SumBackward0", {&x},
            [s = x.sizes(), f = reduced_dims(x, dims, "sum")](const Tensor& g) {
              return widen(g, s, f);
+           });
+  return y;
+}
+
+Tensor nansum(const Tensor& x, const OptDims& dims, bool keepdim) {
+  if (is_integral(x.dtype())) return sum(x, dims, keepdim);
+  Tensor y = reduce_raw(Reduce::NanSum, x, dims, keepdim, 0);
+  if (recording(x))
+    record(y, "NansumBackward0", {&x},
+           [x = save(x), f = reduced_dims(x, dims, "nansum")](const Tensor& g) {
+             Tensor v = x();
+             return masked_fill(widen(g, v.sizes(), f), isnan(v), 0);
            });
   return y;
 }

@@ -20,6 +20,7 @@ Tensor restore_dims(const Tensor& y, const Tensor& x, const OptDims& dims, bool 
 
 Tensor sum(const Tensor& x, const OptDims& dims = {}, bool keepdim = false,
            std::optional<DType> dtype = {});
+Tensor nansum(const Tensor& x, const OptDims& dims, bool keepdim);
 Tensor mean(const Tensor& x, const OptDims& dims = {}, bool keepdim = false,
             std::optional<DType> dtype = {});
 Tensor prod(const Tensor& x, const std::optional<int64_t>& dim, bool keepdim,

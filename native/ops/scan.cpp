@@ -16,25 +16,49 @@
 namespace lampas::ops {
 
 namespace {
-using ScanFn = void (*)(void* out, const void* in, int64_t n, int64_t step);
-Tensor scan(const Tensor& x0, int64_t dim, const ScanFn* table, DType to) {
-  if (x0.is_meta()) return empty(x0.sizes(), to, Device::Meta);
-  Tensor x = plain(is_half(x0.dtype()) ? to_dtype(x0.alias(), DType::F32) : x0);
-  DType d = x.dtype(), raw = is_integral(d) ? DType::I64 : d;
-  Tensor y = empty(x.sizes(), raw);
+// Calls line(first element) for each line of x along `dim`, or where its elements do not lie side
+// by side cols(first element, lines) for strips of lines that do. Both are given n and the step.
+template <class Line, class Cols>
+void for_lines(const Tensor& x, int64_t dim, const Line& line, const Cols& cols) {
+  if (x.numel() == 0) return;
   int64_t n = x.dim() ? x.size(dim) : 1, inner = 1;
   for (int64_t i = dim + 1; i < x.dim(); ++i) inner *= x.size(i);
-  if (x.numel()) {
-    auto* in = static_cast<const char*>(x.data());
-    auto* out = static_cast<char*>(y.data());
-    int64_t lines = x.numel() / n;
-    parallel_ranges(lines, std::max<int64_t>(1, 16384 / n), [&](int64_t b, int64_t e) {
-      for (int64_t i = b; i < e; ++i) {
-        int64_t at = i / inner * n * inner + i % inner;
-        table[static_cast<int>(d)](out + at * itemsize(raw), in + at * itemsize(d), n, inner);
-      }
+  const int64_t outer = x.numel() / n / inner;
+  if (inner == 1) {
+    parallel_ranges(outer, std::max<int64_t>(1, 16384 / n), [&](int64_t b, int64_t e) {
+      for (int64_t o = b; o < e; ++o) line(o * n, n, inner);
     });
+    return;
   }
+  const int64_t width = std::clamp<int64_t>(65536 / n / 64 * 64, 64, 4096);
+  const int64_t across = (inner + width - 1) / width;
+  parallel_ranges(outer * across, std::max<int64_t>(1, 16384 / (n * std::min(width, inner))),
+                  [&](int64_t b, int64_t e) {
+                    for (int64_t t = b; t < e; ++t) {
+                      const int64_t c = t % across * width;
+                      cols(t / across * n * inner + c, n, std::min(width, inner - c), inner);
+                    }
+                  });
+}
+
+using ScanFn = void (*)(void* out, const void* in, int64_t n, int64_t step);
+using ScanColsFn = void (*)(void* out, const void* in, int64_t n, int64_t cols, int64_t stride);
+// Without a function for lines side by side they are taken one by one.
+Tensor scan(const Tensor& x0, int64_t dim, DType to, const ScanFn* line, const ScanColsFn* cols) {
+  if (x0.is_meta()) return empty(x0.sizes(), to, Device::Meta);
+  Tensor x = plain(is_half(x0.dtype()) ? to_dtype(x0.alias(), DType::F32) : x0);
+  const DType d = x.dtype(), raw = is_integral(d) ? DType::I64 : d;
+  Tensor y = empty(x.sizes(), raw);
+  auto* in = static_cast<const char*>(x.data());
+  auto* out = static_cast<char*>(y.data());
+  const int item = itemsize(d), item_raw = itemsize(raw);
+  auto one = [&](int64_t at, int64_t n, int64_t step) {
+    line[static_cast<int>(d)](out + at * item_raw, in + at * item, n, step);
+  };
+  for_lines(x, dim, one, [&](int64_t at, int64_t n, int64_t count, int64_t step) {
+    if (cols) return cols[static_cast<int>(d)](out + at * item_raw, in + at * item, n, count, step);
+    for (int64_t c = 0; c < count; ++c) one(at + c, n, step);
+  });
   return to_dtype(y, to);
 }
 }  // namespace
@@ -42,8 +66,8 @@ Tensor scan(const Tensor& x0, int64_t dim, const ScanFn* table, DType to) {
 Tensor cumsum(const Tensor& x0, int64_t dim, std::optional<DType> dtype) {
   dim = wrap_dim(dim, x0.dim());
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
-  Tensor y = scan(x, dim, dispatch().reduce.cumsum,
-                  dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype()));
+  const DType to = dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype());
+  Tensor y = scan(x, dim, to, dispatch().reduce.cumsum, dispatch().reduce.cumsum_cols);
   if (recording(x))
     record(y, "CumsumBackward0", {&x}, [dim](const Tensor& g) {
       return g.dim() ? flip(cumsum(flip(g, Dims{dim}), dim), Dims{dim}) : g;
@@ -77,8 +101,8 @@ Tensor cumprod_backward(const Tensor& g, const Tensor& x, const Tensor& y, int64
 Tensor cumprod(const Tensor& x0, int64_t dim, std::optional<DType> dtype) {
   dim = wrap_dim(dim, x0.dim());
   Tensor x = dtype ? to_dtype(x0, *dtype) : x0;
-  Tensor y = scan(x, dim, dispatch().reduce.cumprod,
-                  dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype()));
+  const DType to = dtype.value_or(is_integral(x.dtype()) ? DType::I64 : x.dtype());
+  Tensor y = scan(x, dim, to, dispatch().reduce.cumprod, dispatch().reduce.cumprod_cols);
   if (recording(x))
     record(y, "CumprodBackward0", {&x}, [x = save(x), y = Saved::output(y), dim](const Tensor& g) {
       return cumprod_backward(g, x(), y(), dim);
@@ -91,24 +115,26 @@ std::vector<Tensor> running_extreme(const Tensor& x, int64_t dim, bool largest) 
   dim = wrap_dim(dim, x.dim());
   LAMPAS_CHECK_KIND(NotImplemented, !is_complex(x.dtype()), "cummax/cummin: not implemented for '",
                     dtype_name(x.dtype()), "'");
-  Tensor v = plain(x), at = empty(x.sizes(), DType::I64, x.device());
+  Tensor at = empty(x.sizes(), DType::I64, x.device());
   if (x.is_meta()) return {gather(x, dim, at), at};
-  int64_t n = x.dim() ? x.size(dim) : 1, inner = 1;
-  for (int64_t i = dim + 1; i < x.dim(); ++i) inner *= x.size(i);
-  const int item = itemsize(x.dtype());
-  for (int64_t line = 0; x.numel() && line < x.numel() / n; ++line) {
-    int64_t start = line / inner * n * inner + line % inner, best = 0;
-    double top = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      double e = load_scalar(x.dtype(), static_cast<char*>(v.data()) + (start + i * inner) * item)
-                     .to_double();
-      // Later equal elements win, and NaN stays.
-      if (i == 0 || std::isnan(e) || (!std::isnan(top) && (largest ? e >= top : e <= top)))
-        best = i, top = e;
-      at.data<int64_t>()[start + i * inner] = best;
-    }
-  }
-  return {gather(x, dim, at), at};
+  Tensor v = plain(is_half(x.dtype()) ? to_dtype(x.alias(), DType::F32) : x);
+  Tensor y = empty(x.sizes(), v.dtype());
+  const auto& table = dispatch().reduce;
+  const auto d = static_cast<size_t>(v.dtype());
+  auto* line = (largest ? table.cummax : table.cummin)[d];
+  auto* cols = (largest ? table.cummax_cols : table.cummin_cols)[d];
+  auto* in = static_cast<const char*>(v.data());
+  auto* out = static_cast<char*>(y.data());
+  auto* index = at.data<int64_t>();
+  const int item = itemsize(v.dtype());
+  for_lines(
+      v, dim,
+      [&](int64_t i, int64_t n, int64_t) { line(out + i * item, index + i, in + i * item, n); },
+      [&](int64_t i, int64_t n, int64_t count, int64_t step) {
+        cols(out + i * item, index + i, in + i * item, n, count, step);
+      });
+  // A gradient goes where the extremes stand.
+  return {recording(x) ? gather(x, dim, at) : to_dtype(y, x.dtype()), at};
 }
 }  // namespace
 std::vector<Tensor> cummax(const Tensor& x, int64_t dim) { return running_extreme(x, dim, true); }
@@ -226,7 +252,7 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   table[static_cast<int>(DType::F64)] = log_sums<double, double>;
   table[static_cast<int>(DType::C64)] = log_sums<c64, c64>;
   table[static_cast<int>(DType::C128)] = log_sums<c128, c128>;
-  Tensor y = scan(x, dim, table, x.dtype());
+  Tensor y = scan(x, dim, x.dtype(), table, nullptr);
   if (recording(x) && x.dim() > 0)
     record(y, "LogcumsumexpBackward0", {&x},
            [x = save(x), y = Saved::output(y), dim](const Tensor& g) {

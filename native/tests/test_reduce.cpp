@@ -73,6 +73,7 @@ Real by_definition(Reduce r, const T* x, int64_t n, int64_t step) {
     const Real v = static_cast<Real>(x[i * step]), m = std::fabs(v);
     switch (r) {
       case Reduce::Sum:
+      case Reduce::NanSum:
         a += v;
         break;
       case Reduce::Prod:
@@ -138,7 +139,7 @@ void test_reductions() {
     auto row = table.reduce.row[k][index_of<T>];
     if (!row) continue;
     const bool product = r == Reduce::Prod;
-    for (int64_t n : {1, 5, 63, 64, 65, 200, 2047, 2048, 2049, 10000}) {
+    for (int64_t n : {1, 5, 15, 16, 17, 65, 200, 255, 256, 257, 2047, 2048, 2049, 10000}) {
       if (product && n > 5) continue;  // beyond, integers wrap
       const std::vector<T> x = numbers<T>(n);
       alignas(16) char out[16];
@@ -217,7 +218,20 @@ void test_scans() {
   }
   std::vector<T> best(x.size());
   std::vector<int64_t> at(x.size());
-  t.cummax[index_of<T>](best.data(), at.data(), x.data(), n * lines, 1);
+  t.cummax[index_of<T>](best.data(), at.data(), x.data(), n * lines);
+  std::vector<T> best_all(x.size());
+  std::vector<int64_t> at_all(x.size());
+  t.cummin_cols[index_of<T>](best_all.data(), at_all.data(), x.data(), n, lines, lines);
+  for (int64_t c = 0; c < lines; ++c) {
+    std::vector<T> line, low(static_cast<size_t>(n));
+    std::vector<int64_t> place(static_cast<size_t>(n));
+    for (int64_t i = 0; i < n; ++i) line.push_back(x[static_cast<size_t>(i * lines + c)]);
+    t.cummin[index_of<T>](low.data(), place.data(), line.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      const auto one = static_cast<size_t>(i), side = static_cast<size_t>(i * lines + c);
+      EXPECT(best_all[side] == low[one] && at_all[side] == place[one], "minima side by side");
+    }
+  }
   int64_t want = 0;
   for (size_t i = 0; i < x.size(); ++i) {
     if (x[i] >= x[static_cast<size_t>(want)]) want = static_cast<int64_t>(i);
@@ -234,6 +248,26 @@ void test_scans() {
     const T ends[] = {static_cast<T>(-kInf), T(1), static_cast<T>(kInf), T(0)};
     t.logcumsumexp[index_of<T>](y.data(), ends, 4, 1);
     EXPECT(y[0] == ends[0] && y[1] == T(1) && y[2] == ends[2] && y[3] == ends[2], "infinities");
+  }
+}
+
+// ---- products ---------------------------------------------------------------------------------
+template <class T>
+void test_dot() {
+  for (int64_t n : {1, 15, 17, 300, 5000}) {
+    const std::vector<T> x = numbers<T>(n), y(x.rbegin(), x.rend());
+    T got{};
+    table.reduce.dot[index_of<T>](&got, x.data(), y.data(), n);
+    if constexpr (std::is_integral_v<T>) {
+      uint64_t want = 0;
+      for (size_t i = 0; i < x.size(); ++i)
+        want += static_cast<uint64_t>(x[i]) * static_cast<uint64_t>(y[i]);
+      EXPECT(got == static_cast<T>(want), "products that wrap around");
+    } else {
+      Real want = 0;
+      for (size_t i = 0; i < x.size(); ++i) want += static_cast<Real>(x[i]) * y[i];
+      EXPECT(near(got, want, tolerance<T> * 10), "sum of products");
+    }
   }
 }
 
@@ -380,6 +414,7 @@ void test_type() {
   test_reductions<T>();
   test_positions<T>();
   test_scans<T>();
+  test_dot<T>();
 }
 
 void test_all() {

@@ -88,6 +88,13 @@ CASES: dict[str, Callable[[], object]] = {
     "double sum": lambda: made(300_001, dtype=lampas.float64).sum(),
     "half sum": lambda: made(100_001, dtype=lampas.bfloat16).sum(),
     "mean var": lambda: [made(511, 1023).mean(), made(511, 1023).var(0), made(511, 1023).std(1)],
+    "short rows": lambda: [made(90_001, n).sum(1) for n in (5, 32, 33)] + [made(9001, 7).prod(1)],
+    "nansum": lambda: [made(300_001).log().nansum(), made(700, 901).log().nansum(0)],
+    "dot": lambda: [
+        made(300_001, dtype=d).dot(made(300_001, dtype=d).flip(0))
+        for d in (lampas.float32, lampas.float64, lampas.bfloat16, lampas.int64)
+    ],
+    "running extremes": lambda: [*made(700, 901).cummax(0), *made(700, 901).cummin(1)],
     "norm": lambda: [made(300_001).norm(), made(300_001).norm(1), made(700, 901).norm(3, dim=0)],
     "prod": lambda: made(300_001).sign().prod(),
     "logsumexp": lambda: [made(700, 901).logsumexp(0), made(700, 901).logsumexp(1)],

@@ -259,3 +259,16 @@ def test_a_list_that_changes_while_it_is_read() -> None:
         assert lampas.tensor(data).shape == (100,)
     except ValueError as error:
         assert "changed" in str(error)
+
+
+def test_every_float16_and_the_rounding_of_floats_to_it() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    wide = lampas.tensor(halves).float().numpy()
+    np.testing.assert_array_equal(wide, halves.astype(np.float32))
+    bits = np.random.default_rng(0).integers(0, 1 << 32, 100003, dtype=np.uint64)
+    middle = wide[np.isfinite(wide)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        anything = bits.astype(np.uint32).view(np.float32)
+        floats = np.concatenate([anything, middle, middle * 1.00048828125])
+        want = floats.astype(np.float16)
+    np.testing.assert_array_equal(lampas.tensor(floats).half().numpy(), want)

@@ -180,8 +180,8 @@ def gradient(
 
 
 # ---- integrals -----------------------------------------------------------------------------------
-def _areas(y: Tensor, x: Tensor | None, dx: Any, dim: int, name: str) -> Tensor:
-    """The trapezoids' areas: the mean of neighbours times their distance."""
+def _areas(y: Tensor, x: Tensor | None, dim: int, name: str) -> Tensor:
+    """The trapezoids' areas, doubled: the sum of neighbours times their distance, 1 without x."""
     if y.dim() == 0:
         raise IndexError(f"{name}: y needs at least one dimension, got a scalar")
     if not -y.dim() <= dim < y.dim():
@@ -193,7 +193,7 @@ def _areas(y: Tensor, x: Tensor | None, dx: Any, dim: int, name: str) -> Tensor:
         raise RuntimeError(f"{name}: received a bool input for `y`, but bool is not supported")
     both = _part(y, dim, 1, None) + _part(y, dim, None, -1)
     if x is None:
-        return both * (dx / 2.0)
+        return both
     if x.dtype == _C.bool:
         raise RuntimeError(f"{name}: received a bool input for `x`, but bool is not supported")
     if x.dim() == 1:
@@ -204,14 +204,14 @@ def _areas(y: Tensor, x: Tensor | None, dx: Any, dim: int, name: str) -> Tensor:
             )
         shape = [1] * y.dim()
         shape[dim] = -1
-        return both * diff(x).reshape(shape) / 2.0
+        return both * diff(x).reshape(shape)
     if x.dim() > y.dim():
         raise RuntimeError(
             f"{name}: x must not have more dimensions than y, got shapes {tuple(x.shape)} and "
             f"{tuple(y.shape)}"
         )
     raised = x.reshape([1] * (y.dim() - x.dim()) + list(x.shape))
-    return both * diff(raised, dim=dim) / 2.0
+    return both * diff(raised, dim=dim)
 
 
 _POINTS = "(Tensor y, Tensor x, *, int dim=-1)", "(Tensor y, *, Number dx=1, int dim=-1)"
@@ -220,7 +220,7 @@ _POINTS = "(Tensor y, Tensor x, *, int dim=-1)", "(Tensor y, *, Number dx=1, int
 def _trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = 1, dim: int = -1) -> Tensor:
     if y.dim() and y.size(dim) == 0:
         return _C.zeros([s for i, s in enumerate(y.shape) if i != dim % y.dim()], dtype=y.dtype)
-    return _areas(y, x, dx, dim, "trapezoid").sum(dim)
+    return _areas(y, x, dim, "trapezoid").sum(dim) * (dx / 2.0 if x is None else 0.5)
 
 
 @operator("trapezoid" + _POINTS[0], "trapezoid" + _POINTS[1])
@@ -258,4 +258,5 @@ def cumulative_trapezoid(
     >>> lampas.cumulative_trapezoid(lampas.tensor([1.0, 2.0, 3.0]))
     tensor([1.5000, 4.0000])
     """
-    return _areas(y, x, dx, dim, "cumulative_trapezoid").cumsum(dim)
+    areas = _areas(y, x, dim, "cumulative_trapezoid")
+    return (areas * (dx / 2.0 if x is None else 0.5)).cumsum(dim)

@@ -20,6 +20,14 @@ def _window(window: Tensor | None, win_length: int, n_fft: int, dtype: Any) -> T
     return _C.cat([ends[0], w, ends[1]])
 
 
+def _overlapped(pieces: Tensor, hop: int) -> Tensor:
+    """The sums [b, n] of pieces [b, n_fft, count] that begin `hop` samples from one another."""
+    n_fft, count = pieces.size(1), pieces.size(2)
+    total = n_fft + hop * (count - 1)
+    sums = _C._fold_patches(pieces, [1, total], [1, n_fft], [1, 1], [0, 0], [1, hop])
+    return sums.reshape(pieces.size(0), total)
+
+
 def _check(name: str, n_fft: int, hop: int, win_length: int, window: Tensor | None) -> None:
     if hop <= 0:
         raise RuntimeError(f"{name}: expected hop_length > 0, but got hop_length={hop}")
@@ -182,14 +190,10 @@ def istft(
         pieces = fft.ifft(frames, None, -1, norm)
     else:  # a real signal has its redundant half of frequencies for nothing
         pieces = fft.irfft(frames[..., : n_fft // 2 + 1], n_fft, -1, norm)
-    pieces = pieces * weights
-    count = pieces.size(1)
-    total = n_fft + hop * (count - 1)
-    places = (_C.arange(count).unsqueeze(1) * hop + _C.arange(n_fft)).reshape(-1)
-    signal = _C.zeros((x.size(0), total), dtype=pieces.dtype)
-    signal = signal.index_add(1, places, pieces.reshape(x.size(0), -1))
-    squares = (weights * weights).expand(count, n_fft).reshape(-1)
-    envelope = _C.zeros(total, dtype=weights.dtype).index_add(0, places, squares)
+    signal = _overlapped((pieces * weights).transpose(1, 2), hop)
+    count, total = x.size(2), signal.size(1)
+    squares = (weights * weights).reshape(1, n_fft, 1)
+    envelope = _overlapped(squares.expand(1, n_fft, count), hop)[0]
     start = n_fft // 2 if center else 0
     end = total - n_fft // 2 if center else total
     if length is not None:

@@ -60,7 +60,7 @@ def _scale(norm: str | None, n: int, forward: bool) -> float:
 
 
 def _prepare(x: Tensor, name: str, want: str) -> Tensor:
-    """The input as the dtype that a transform takes: "real" or "complex"."""
+    """The input as the dtype that a transform takes: "real", "complex" or "any"."""
     if x.dtype in (_C.float16, _C.bfloat16):
         raise RuntimeError(f"{name}: Unsupported dtype {x.dtype}; convert with .float()")
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
@@ -69,7 +69,7 @@ def _prepare(x: Tensor, name: str, want: str) -> Tensor:
         if x.dtype.is_complex:
             raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype}")
         return x
-    if x.dtype.is_complex:
+    if x.dtype.is_complex or want == "any":
         return x
     return x.to(_C.complex128 if x.dtype == _C.float64 else _C.complex64)
 
@@ -144,11 +144,11 @@ def _shape_and_dims(
 
 # ---- what the public functions share -------------------------------------------------------------
 def _complex(x: Tensor, s: Any, dim: Any, norm: str | None, forward: bool, name: str) -> Tensor:
-    x = _prepare(x, name, "complex")
+    x = _prepare(x, name, "any")
     sizes, dims = _shape_and_dims(x, s, dim, name)
     _check_points(sizes, name)
     if not dims:
-        return x.clone()
+        return _prepare(x, name, "complex").clone()
     scale = _scale(norm, math.prod(sizes), forward)
     return complex_to_complex(_sized(x, dims, sizes, name), dims, scale, forward)
 

@@ -30,6 +30,29 @@ def _finish(array: Any, scale: float, like: Tensor, real: bool) -> Tensor:
     return from_array(np.ascontiguousarray(array.astype(kind, copy=False)))
 
 
+_PIECE = 120_000  # bytes of a copy: blocks from 128 KiB on are new pages of the system each time
+
+
+def _by_rows(
+    transform: Any, a: Any, dims: Dims, n: int, scale: float, like: Tensor, real: bool
+) -> Tensor | None:
+    """transform(rows, out=rows of n values) of a batch's last dimension, some rows at a time, so
+    that the copies which NumPy makes stay small. None where it is not the last dimension
+    alone, or NumPy is older than 2 and takes no `out`."""
+    import numpy as np
+
+    if tuple(dims) != (a.ndim - 1,) or int(np.__version__.split(".")[0]) < 2:
+        return None
+    double = like.dtype in (_C.float64, _C.complex128)
+    kinds = (_C.float32, _C.float64) if real else (_C.complex64, _C.complex128)
+    result = _C.empty((*a.shape[:-1], n), dtype=kinds[double])
+    rows, out = a.reshape(-1, a.shape[-1]), result.numpy().reshape(-1, n)
+    step = max(1, _PIECE // (rows[0].nbytes * (1 if double else 2)))  # copies may be double
+    for i in range(0, len(rows), step):
+        transform(rows[i : i + step], out[i : i + step])
+    return result if scale == 1.0 else result.mul_(scale)
+
+
 def _on_meta(like: Tensor, dim: int, n: int, real: bool) -> Tensor:
     """A result without values, n long in one dimension."""
     double = like.dtype in (_C.float64, _C.complex128)
@@ -39,22 +62,60 @@ def _on_meta(like: Tensor, dim: int, n: int, real: bool) -> Tensor:
     return like_on_meta(like, shape, kinds[double])
 
 
+def _fill_whole(whole: Any, half: Any, dims: Dims) -> None:
+    """All columns of the transform of real values, of which those beyond the half are conjugates
+    of others."""
+    import numpy as np
+
+    others, last = tuple(dims[:-1]), dims[-1]
+    n, kept = whole.shape[last], half.shape[last]
+
+    def columns(start: int, stop: int, step: int = 1) -> tuple[slice, ...]:
+        return (slice(None),) * last + (slice(start, stop, step),)
+
+    mirrored = half[columns(n - kept, 0, -1)]
+    if others:
+        mirrored = np.roll(np.flip(mirrored, others), 1, others)
+    whole[columns(0, kept)] = half
+    np.conjugate(mirrored, out=whole[columns(kept, n)])
+
+
 class _ComplexToComplex(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, dims: Dims, scale: float, forward: bool) -> Tensor:
         import numpy as np
 
         ctx.how = dims, scale, forward
+        ctx.real = not x.dtype.is_complex
         if x.is_meta:
-            return like_on_meta(x, x.shape)
+            return _on_meta(x, dims[-1], x.size(dims[-1]), real=False)
         a = to_array(x)
-        y = np.fft.fftn(a, axes=dims) if forward else np.fft.ifftn(a, axes=dims, norm="forward")
+
+        def one(rows: Any, out: Any) -> None:
+            if not ctx.real:
+                (np.fft.fft if forward else np.fft.ifft)(
+                    rows, norm="backward" if forward else "forward", out=out
+                )
+                return
+            half = np.fft.rfft(rows)
+            _fill_whole(out, half if forward else half.conj(), (1,))
+
+        result = _by_rows(one, a, dims, a.shape[dims[-1]], scale, x, real=False)
+        if result is not None:
+            return result
+        if ctx.real:  # half of the work
+            half = np.fft.rfftn(a, axes=dims)
+            y = np.empty(a.shape, half.dtype)
+            _fill_whole(y, half if forward else half.conj(), dims)
+        else:
+            y = np.fft.fftn(a, axes=dims) if forward else np.fft.ifftn(a, axes=dims, norm="forward")
         return _finish(y, scale, x, real=False)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> Any:
         dims, scale, forward = ctx.how
-        return complex_to_complex(g, dims, scale, not forward), None, None, None
+        gx = complex_to_complex(g, dims, scale, not forward)
+        return gx.real if ctx.real else gx, None, None, None
 
 
 class _RealToComplex(Function):
@@ -66,7 +127,17 @@ class _RealToComplex(Function):
         ctx.size = x.size(dims[-1])
         if x.is_meta:
             return _on_meta(x, dims[-1], ctx.size // 2 + 1, real=False)
-        y = np.fft.rfftn(to_array(x), axes=dims)
+        a = to_array(x)
+
+        def one(rows: Any, out: Any) -> None:
+            np.fft.rfft(rows, out=out)
+            if not forward:
+                np.conjugate(out, out=out)
+
+        result = _by_rows(one, a, dims, ctx.size // 2 + 1, scale, x, real=False)
+        if result is not None:
+            return result
+        y = np.fft.rfftn(a, axes=dims)
         return _finish(y if forward else y.conj(), scale, x, real=False)
 
     @staticmethod
@@ -89,6 +160,13 @@ class _ComplexToReal(Function):
         if x.is_meta:
             return _on_meta(x, dims[-1], n, real=True)
         a = to_array(x)
+
+        def one(rows: Any, out: Any) -> None:
+            np.fft.irfft(rows.conj() if forward else rows, n, norm="forward", out=out)
+
+        result = _by_rows(one, a, dims, n, scale, x, real=True)
+        if result is not None:
+            return result
         sizes = [a.shape[d] for d in dims[:-1]] + [n]
         y = np.fft.irfftn(a.conj() if forward else a, s=sizes, axes=dims, norm="forward")
         return _finish(y, scale, x, real=True)
@@ -108,7 +186,7 @@ class _ComplexToReal(Function):
 
 
 def complex_to_complex(x: Tensor, dims: Dims, scale: float, forward: bool) -> Tensor:
-    """The transform of complex values over dimensions counted from the start."""
+    """The transform of complex or real values over dimensions counted from the start."""
     result: Tensor = _ComplexToComplex.apply(x, tuple(dims), scale, forward)
     return result
 

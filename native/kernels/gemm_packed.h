@@ -1,17 +1,16 @@
-// float32 and float64 products: B in panels of NR columns, A in place or packed, MR x NR blocks of
-// C in registers. Work is cut into blocks of C by size alone.
-#include "kernels/gemm_float.h"
-
+// Products of numbers that vectors can hold: B in panels of NR columns, A in place or packed, MR x
+// NR blocks of C in registers. Work is cut into blocks of C by size alone.
+#pragma once
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
+#include "kernels/gemm.h"
 #include "kernels/gemm_block.h"
 #include "kernels/simd/transpose.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
-namespace {
 template <class T>
 struct Kernel : Block<T> {
   using typename Block<T>::V;
@@ -209,7 +208,19 @@ struct Kernel : Block<T> {
     return true;
   }
 
+  // C's transpose from those of the factors, where C is a column.
+  static GemmArgs transposed(GemmArgs g) {
+    std::swap(g.m, g.n);
+    std::swap(g.a, g.b);
+    std::swap(g.a_bs, g.b_bs);
+    std::swap(g.a_rs, g.b_cs);
+    std::swap(g.a_cs, g.b_rs);
+    return g;
+  }
+
   static bool run(const GemmArgs& g, const Env& env) {
+    // A matrix times a column: as a row, it needs nothing packed.
+    if (g.n == 1 && g.m > 1 && g.c_rs == 1 && !g.bias) return run(transposed(g), env);
     Job j{g, nullptr, 0, (g.n + NR - 1) / NR, (g.m + kMC - 1) / kMC, 1, 0};
     if (g.b_rs == 1 && (g.a_cs == 1 || g.k == 1) && g.m <= 12) {
       j.n_blocks = (g.n + kDotBlock - 1) / kDotBlock;
@@ -243,9 +254,9 @@ struct Kernel : Block<T> {
     for (int64_t i = 0; i < n; ++i) task(&j, i);
   }
 };
-}  // namespace
 
-bool gemm_f32(const GemmArgs& g, const Env& env) { return Kernel<float>::run(g, env); }
-bool gemm_f64(const GemmArgs& g, const Env& env) { return Kernel<double>::run(g, env); }
+// Parts of fill_gemm, a file each.
+void fill_gemm_real(GemmTable& t);
+void fill_gemm_integer(GemmTable& t);
 
 }  // namespace lampas::kernels::LAMPAS_ISA
