@@ -51,13 +51,12 @@ void logsumexp(void* out, const void* in, int64_t n) {
 void fill_reduce(Table& t) {
   fill_reduce_type<float>(t.reduce);
   fill_reduce_type<double>(t.reduce);
-  fill_reduce_type<c64>(t.reduce);
-  fill_reduce_type<c128>(t.reduce);
   t.reduce.moments[0] = moments<float>;
   t.reduce.moments[1] = moments<double>;
   t.reduce.logsumexp[0] = logsumexp<float>;
   t.reduce.logsumexp[1] = logsumexp<double>;
   fill_reduce_integer(t.reduce);
+  fill_reduce_complex(t.reduce);
   fill_scans(t.reduce);
 }
 

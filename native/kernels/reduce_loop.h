@@ -431,6 +431,7 @@ void fill_reduce_type(ReduceTable& t) {
 
 // Parts of fill_reduce, a file each.
 void fill_reduce_integer(ReduceTable& t);
+void fill_reduce_complex(ReduceTable& t);
 void fill_scans(ReduceTable& t);
 
 }  // namespace lampas::kernels::LAMPAS_ISA
