@@ -20,6 +20,7 @@ template <class T>
 struct Block {
   using V [[gnu::vector_size(kVectorBytes), gnu::aligned(alignof(T)), gnu::may_alias]] = T;
   static constexpr int kNV = 2, lanes = kVectorBytes / sizeof(T), NR = kNV * lanes, MR = kBlockRows;
+  static constexpr int kAhead = 12;  // rows of B fetched beforehand
 
   struct Tile {
     const T *a, *b;
@@ -43,6 +44,8 @@ struct Block {
     for (int64_t p = 0; p < t.k; ++p, a += t.a_cs, b += t.b_rs) {
       V bv[kNV];
       for (int v = 0; v < kNV; ++v) bv[v] = *reinterpret_cast<const V*>(b + v * lanes);
+      // Rows in place may be pages apart, which processors do not foresee.
+      for (int v = 0; v < kNV; ++v) __builtin_prefetch(b + kAhead * t.b_rs + v * lanes);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
         V av = a[r * t.a_rs] - V{};

@@ -39,6 +39,20 @@ struct Kernel : Block<T> {
     }
   }
 
+  // r rows of A: [k][r]. Whole blocks of them go by squares in registers, which write some elements
+  // beyond a block's rows, where the next ones belong; `left` rows can be read.
+  static void pack_rows(T* to, const T* a, int64_t rs, int64_t cs, int64_t k, int64_t r,
+                        int64_t left) {
+    constexpr int64_t squares = (MR + lanes - 1) / lanes;
+    int64_t p = 0;
+    if (cs == 1 && r == MR && left >= squares * lanes)
+      for (; p + lanes <= k; p += lanes)
+        for (int64_t s = squares - 1; s >= 0; --s)
+          transpose_block<T, lanes>(to + p * MR + s * lanes, MR, a + p + s * lanes * rs, rs);
+    for (; p < k; ++p)
+      for (int64_t x = 0; x < r; ++x) to[p * r + x] = a[x * rs + p * cs];
+  }
+
   static constexpr int64_t kKC = 384, kMC = 96;
 
   struct Job {
@@ -71,7 +85,7 @@ struct Kernel : Block<T> {
     const T* a = static_cast<const T*>(g.a) + batch * g.a_bs;
     T* c = static_cast<T*>(g.c) + batch * g.c_bs;
     const T* bias = static_cast<const T*>(g.bias);
-    alignas(64) T packed_a[kMC * kKC];
+    alignas(64) T packed_a[kMC * kKC + lanes];
     for (int64_t k0 = 0; k0 < std::max<int64_t>(g.k, 1); k0 += kKC) {
       int64_t k = std::min(kKC, g.k - k0);
       bool first = k0 == 0, last = k0 + k >= g.k;
@@ -81,12 +95,9 @@ struct Kernel : Block<T> {
           g.a_cs == 1 ? g.a_rs * static_cast<int64_t>(sizeof(T)) % 1024 == 0 : g.a_rs != 1;
       bool pack_a = awkward && p1 - p0 > 2 && k > 0;
       if (pack_a)
-        for (int64_t i = m0; i < m1; i += MR) {
-          int64_t r = std::min<int64_t>(MR, m1 - i);
-          T* to = packed_a + (i - m0) * k;
-          for (int64_t p = 0; p < k; ++p)
-            for (int64_t x = 0; x < r; ++x) to[p * r + x] = a[(i + x) * g.a_rs + (k0 + p) * g.a_cs];
-        }
+        for (int64_t i = m0; i < m1; i += MR)
+          pack_rows(packed_a + (i - m0) * k, a + i * g.a_rs + k0 * g.a_cs, g.a_rs, g.a_cs, k,
+                    std::min<int64_t>(MR, m1 - i), g.m - i);
       for (int64_t panel = p0; panel < p1; ++panel) {
         int64_t col = panel * NR;
         int cols = static_cast<int>(std::min<int64_t>(NR, g.n - col));
