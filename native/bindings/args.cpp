@@ -467,16 +467,32 @@ PyObject* Args::as_python(int i) const {
   return Owned::share(o).release();
 }
 
-Tensor Args::target() const {
-  if (!in_place_) return {};
-  const Tensor& self = tensor(0);
-  if (!self.is_contiguous() || self.is_meta() || recording(self)) return {};
-  for (size_t i = 1; i < s_->params.size(); ++i) {
-    if (!v_[i] || !is_tensor(v_[i])) continue;
-    const Tensor& t = tensor_of(v_[i]);
-    if (recording(t) || t.storage_ref() == self.storage_ref()) return {};
+bool Args::alone(int at) const {
+  if (!is_tensor(v_[at])) return false;
+  const Tensor& self = tensor_of(v_[at]);
+  if (self.storage().read_only || recording(self)) return false;
+  auto begin = [](const Tensor& x) { return static_cast<const char*>(x.storage().data); };
+  auto apart = [&](const Tensor& x) {  // by address: two storages may lie in one NumPy array
+    const bool before = begin(x) + x.storage().nbytes <= begin(self),
+               behind = begin(self) + self.storage().nbytes <= begin(x);
+    return (before || behind) && !recording(x);
+  };
+  for (int i = 0; i < static_cast<int>(s_->params.size()); ++i) {
+    if (i == at || !given(i)) continue;
+    const Kind kind = s_->params[i].kind;
+    if (kind == Kind::Tensors) {
+      for (const Tensor& x : tensors(i))
+        if (!apart(x)) return false;
+    } else if (is_tensor(v_[i]) ? !apart(tensor_of(v_[i])) : kind == Kind::Object) {
+      return false;
+    }
   }
-  return self;
+  return true;
+}
+
+Tensor Args::target() const {
+  const Tensor& self = tensor(0);
+  return in_place_ && self.is_contiguous() && !self.is_meta() && alone(0) ? self : Tensor();
 }
 
 PyObject* Args::call(PyObject* function) const {

@@ -97,8 +97,11 @@ class Args {
   // Puts another object (borrowed) in an argument's place.
   void replace(int i, PyObject* o) { v_[i] = o; }
 
-  // The first argument, where a call in place may write into it at once and return it: it lies in
-  // order, no graph is recorded and no other argument shares its memory. Undefined otherwise.
+  // Whether argument i is one tensor that may be written before the operator is done: its memory is
+  // writable, no graph is recorded and no other argument lies in that memory.
+  bool alone(int i) const;
+  // The first argument, where a call in place may write into it at once and return it: it is alone
+  // and lies in order. Undefined otherwise.
   Tensor target() const;
   void set_in_place() { in_place_ = true; }
 

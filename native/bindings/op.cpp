@@ -90,35 +90,6 @@ PyObject* write_out(const Overload& o, Args& a, Owned result) {
   return Owned::share(out).release();
 }
 
-// Whether `out` may be written before the operator is done: it is one writable tensor, no operand
-// lies in its memory, and nothing is recorded.
-bool is_destination(const Overload& o, const Args& a) {
-  const Signature& s = o.signature;
-  if (o.python || !is_tensor(a.object(s.out))) return false;
-  const Tensor& out = tensor_of(a.object(s.out));
-  if (out.storage().read_only) return false;
-  auto begin = [](const Tensor& x) { return static_cast<const char*>(x.storage().data); };
-  auto apart = [&](const Tensor& x) {
-    const bool before = begin(x) + x.storage().nbytes <= begin(out),
-               behind = begin(out) + out.storage().nbytes <= begin(x);
-    return (before || behind) && !(grad_enabled() && requires_grad(x));
-  };
-  if (grad_enabled() && requires_grad(out)) return false;
-  for (int i = 0; i < static_cast<int>(s.params.size()); ++i) {
-    if (i == s.out || !a.given(i)) continue;
-    const Kind kind = s.params[i].kind;
-    if (is_tensor(a.object(i))) {
-      if (!apart(tensor_of(a.object(i)))) return false;
-    } else if (kind == Kind::Tensors) {
-      for (const Tensor& x : a.tensors(i))
-        if (!apart(x)) return false;
-    } else if (kind == Kind::Object) {
-      return false;
-    }
-  }
-  return true;
-}
-
 PyObject* invoke(const OpInfo& op, const Overload& o, Args& a) {
   if (op.inplace) {
     const Tensor& self = a.tensor(0);
@@ -131,7 +102,8 @@ PyObject* invoke(const OpInfo& op, const Overload& o, Args& a) {
   if (o.signature.out >= 0 && a.given(o.signature.out)) {
     Owned result;
     {
-      ops::Destination here(is_destination(o, a) ? &tensor_of(a.object(o.signature.out)) : nullptr);
+      const int out = o.signature.out;
+      ops::Destination here(!o.python && a.alone(out) ? &tensor_of(a.object(out)) : nullptr);
       result = Owned(checked(o.call(a)));
     }
     return write_out(o, a, std::move(result));

@@ -1,6 +1,7 @@
 // Gathering, scattering, masks: loops over int64 positions.
 #include <cstring>
 
+#include "kernels/simd/by_size.h"
 #include "kernels/simd/half.h"
 #include "kernels/simd/vector.h"
 #include "kernels/table.h"
@@ -25,25 +26,6 @@ void offsets(int64_t* to, const int64_t* at, int64_t n, int64_t size, int64_t st
     for (int64_t i = 0; i < n; ++i) to[i] += place(at[i]);
   else
     for (int64_t i = 0; i < n; ++i) to[i] = place(at[i]);
-}
-
-struct Word16 {
-  uint64_t a, b;
-};
-template <class F>
-void by_size(int item, F&& f) {
-  switch (item) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    case 8:
-      return f(uint64_t{});
-    default:
-      return f(Word16{});
-  }
 }
 
 void gather(void* out, const void* in, const int64_t* at, int64_t n, int64_t step, int64_t side,

@@ -16,6 +16,23 @@ enum class Pointwise : uint8_t {
 };
 inline constexpr int kPointwise = static_cast<int>(Pointwise::count);
 
+// What types a row takes and gives; pointwise.def says what each means.
+enum class PointwiseKind {
+  Float,
+  FloatC,
+  Special,
+  Real,
+  RealB,
+  Arith,
+  ArithB,
+  Bits,
+  Ints,
+  Test,
+  TestR,
+  Fp,
+  FpC
+};
+
 // The families of special_polynomial: its first number, plus `count` for arguments 2 x - 1.
 enum class Polynomial : uint8_t {
   ChebyshevT,

@@ -9,21 +9,7 @@
 namespace lampas::kernels::LAMPAS_ISA {
 
 // ---- kinds -------------------------------------------------------------------------------------
-enum class Kind {
-  Float,
-  FloatC,
-  Special,
-  Real,
-  RealB,
-  Arith,
-  ArithB,
-  Bits,
-  Ints,
-  Test,
-  TestR,
-  Fp,
-  FpC
-};
+using Kind = PointwiseKind;
 
 template <class T>
 constexpr bool takes(Kind k) {

@@ -2,31 +2,12 @@
 #include <cstring>
 
 #include "kernels/pointwise_loop.h"
+#include "kernels/simd/by_size.h"
 #include "kernels/simd/transpose.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
 
 namespace {
-struct Word16 {
-  uint64_t a, b;
-};
-
-template <class F>
-void by_size(int item, F&& f) {
-  switch (item) {
-    case 1:
-      return f(uint8_t{});
-    case 2:
-      return f(uint16_t{});
-    case 4:
-      return f(uint32_t{});
-    case 8:
-      return f(uint64_t{});
-    default:
-      return f(Word16{});
-  }
-}
-
 void copy_strided(void* to, int64_t to_step, const void* from, int64_t from_step, int64_t n,
                   int item) {
   by_size(item, [&]<class T>(T) {

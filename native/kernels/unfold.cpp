@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "kernels/simd/by_size.h"
 #include "kernels/table.h"
 
 namespace lampas::kernels::LAMPAS_ISA {
@@ -65,9 +66,6 @@ void for_rows(const Job& job, const F& f, const Outside& outside) {
   }
 }
 
-struct Word16 {
-  uint64_t a, b;
-};
 template <class T>
 void unfold_plane(const Job& job, int64_t plane) {
   const T* in = static_cast<const T*>(job.in) + plane * job.image();

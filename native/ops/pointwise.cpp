@@ -16,21 +16,7 @@
 namespace lampas::ops {
 
 namespace {
-enum class Kind {
-  Float,
-  FloatC,
-  Special,
-  Real,
-  RealB,
-  Arith,
-  ArithB,
-  Bits,
-  Ints,
-  Test,
-  TestR,
-  Fp,
-  FpC
-};
+using Kind = kernels::PointwiseKind;
 constexpr uint8_t A = 1, B = 2, C = 4, Y = 8;
 
 using Gradient = Tensor (*)(const Tensor& g, const Tensor& a, const Tensor& b, const Tensor& c,

@@ -396,21 +396,7 @@ void check_positions(Pointwise op, int arity) {
 }
 
 void test_positions() {
-  enum class Kind {
-    Float,
-    FloatC,
-    Special,
-    Real,
-    RealB,
-    Arith,
-    ArithB,
-    Bits,
-    Ints,
-    Test,
-    TestR,
-    Fp,
-    FpC
-  };
+  using Kind = kernels::PointwiseKind;
   struct Row {
     int arity;
     bool test;
